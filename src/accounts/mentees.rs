@@ -1,0 +1,74 @@
+//! Mentees' profiles: the little that is known of who asks.
+
+use super::{NewUser, Role, email_key, store};
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::ids::{MenteeId, UserId};
+
+/// What a mentee says of themselves; texts already checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mentee {
+    /// Where they work, or what they found.
+    pub company: String,
+    /// The company's stage.
+    pub stage: String,
+    /// Its field of business.
+    pub industry: String,
+    /// What they want to get done.
+    pub goals: String,
+}
+
+/// A mentee as an import brings them.
+#[derive(Clone, Debug)]
+pub struct NewMentee {
+    /// The address; checked by `put`.
+    pub email: String,
+    /// The name; checked by `put`.
+    pub name: String,
+    /// IANA zone, already checked.
+    pub timezone: String,
+    /// The rest.
+    pub profile: Mentee,
+}
+
+/// Creates or changes the mentee with this address. Saying what is already so changes nothing.
+/// Returns whether anything is different now.
+///
+/// # Errors
+/// `Invalid` with fields; `email_taken` where the address belongs to a pm or an admin.
+pub fn put(tx: &Tx<'_>, new: &NewMentee) -> Result<bool> {
+    let known = store::by_email(tx, &email_key(&new.email))?.map(|(user, _)| user);
+    let Some(user) = known else {
+        let account = NewUser {
+            email: new.email.clone(),
+            name: new.name.clone(),
+            role: Role::Mentee,
+            timezone: new.timezone.clone(),
+            password_hash: None,
+        };
+        let user = super::create(tx, &account)?;
+        store::put_mentee(tx, MenteeId::random(), user.id, &new.profile)?;
+        return Ok(true);
+    };
+    if user.role.is_staff() {
+        return Err(Error::conflict("email_taken", "That e-mail address belongs to somebody else."));
+    }
+    let name = super::check_name(&new.name)?;
+    let has_new_account = name != user.name || new.timezone != user.timezone;
+    if has_new_account {
+        super::update(tx, user.id, None, Some(&name), Some(&new.timezone))?;
+    }
+    let has_new_profile = of_user(tx, user.id)?.as_ref() != Some(&new.profile);
+    if has_new_profile {
+        store::put_mentee(tx, MenteeId::random(), user.id, &new.profile)?;
+    }
+    Ok(has_new_account || has_new_profile)
+}
+
+/// The mentee profile of this account.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn of_user(tx: &Tx<'_>, user: UserId) -> Result<Option<Mentee>> {
+    store::mentee_of(tx, user)
+}

@@ -1,0 +1,190 @@
+//! The SQL of people and their sign-ins.
+
+use rusqlite::{OptionalExtension, Row, named_params};
+
+use super::mentees::Mentee;
+use super::{Device, Login, NewUser, Status, User};
+use crate::clock::Moment;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::ids::{LoginId, MenteeId, UserId};
+
+const USER: &str =
+    "users.id, users.email, users.name, users.image, users.role, users.status, users.timezone, users.last_login_at";
+
+fn user_row(row: &Row<'_>) -> rusqlite::Result<User> {
+    let role = row.get_ref("role")?.as_str()?.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(
+            0,
+            rusqlite::types::Type::Text,
+            Box::<crate::error::Error>::new(error),
+        )
+    })?;
+    Ok(User {
+        id: row.get("id")?,
+        email: row.get("email")?,
+        name: row.get("name")?,
+        image: row.get("image")?,
+        role,
+        status: Status::from_name(row.get_ref("status")?.as_str()?),
+        timezone: row.get("timezone")?,
+        last_login_at: row.get("last_login_at")?,
+    })
+}
+
+/// Returns whether the address was free.
+pub(super) fn insert(tx: &Tx<'_>, id: UserId, email: &str, key: &str, name: &str, new: &NewUser) -> Result<bool> {
+    let n_inserted = tx
+        .prepare_cached(
+            "insert into users (id, email, email_key, name, role, timezone, password_hash, created_at, updated_at)
+             values (:id, :email, :key, :name, :role, :timezone, :hash, :now, :now)
+             on conflict (email_key) do nothing",
+        )?
+        .execute(named_params! {
+            ":id": id, ":email": email, ":key": key, ":name": name, ":role": new.role.name(),
+            ":timezone": new.timezone, ":hash": new.password_hash, ":now": tx.now(),
+        })?;
+    Ok(n_inserted == 1)
+}
+
+pub(super) fn by_id(tx: &Tx<'_>, id: UserId) -> Result<Option<User>> {
+    Ok(tx
+        .prepare_cached(&format!("select {USER} from users where id = :id"))?
+        .query_row(named_params! { ":id": id }, user_row)
+        .optional()?)
+}
+
+/// The person and their password's hash.
+pub(super) fn by_email(tx: &Tx<'_>, key: &str) -> Result<Option<(User, Option<String>)>> {
+    Ok(tx
+        .prepare_cached(&format!("select {USER}, password_hash from users where email_key = :key"))?
+        .query_row(named_params! { ":key": key }, |row| Ok((user_row(row)?, row.get("password_hash")?)))
+        .optional()?)
+}
+
+/// Returns whether the new address, if any, was free. A value that is `None` stays.
+pub(super) fn update(
+    tx: &Tx<'_>,
+    id: UserId,
+    email: Option<&str>,
+    key: Option<&str>,
+    name: Option<&str>,
+    timezone: Option<&str>,
+) -> Result<bool> {
+    let n_updated = tx
+        .prepare_cached(
+            "update or ignore users set email = coalesce(:email, email), email_key = coalesce(:key, email_key),
+                 name = coalesce(:name, name), timezone = coalesce(:timezone, timezone), updated_at = :now
+             where id = :id",
+        )?
+        .execute(named_params! {
+            ":id": id, ":email": email, ":key": key, ":name": name, ":timezone": timezone, ":now": tx.now(),
+        })?;
+    Ok(n_updated == 1)
+}
+
+pub(super) fn set_password(tx: &Tx<'_>, id: UserId, hash: &str) -> Result<()> {
+    tx.prepare_cached("update users set password_hash = :hash, updated_at = :now where id = :id")?
+        .execute(named_params! { ":id": id, ":hash": hash, ":now": tx.now() })?;
+    Ok(())
+}
+
+pub(super) fn has_password(tx: &Tx<'_>, id: UserId) -> Result<bool> {
+    Ok(tx
+        .prepare_cached("select 1 from users where id = :id and password_hash is not null")?
+        .exists(named_params! { ":id": id })?)
+}
+
+pub(super) fn n_with_role(tx: &Tx<'_>, role: &str) -> Result<u64> {
+    let n: i64 = tx
+        .prepare_cached("select count(*) from users where role = :role")?
+        .query_row(named_params! { ":role": role }, |row| row.get(0))?;
+    Ok(n.cast_unsigned())
+}
+
+pub(super) fn insert_login(
+    tx: &Tx<'_>,
+    id: LoginId,
+    user: UserId,
+    hash: &[u8; 32],
+    device: &Device,
+    expires_at: Moment,
+) -> Result<()> {
+    tx.prepare_cached(
+        "insert into logins (id, user_id, secret_hash, device, address, created_at, last_seen_at, expires_at)
+         values (:id, :user, :hash, :device, :address, :now, :now, :expires)",
+    )?
+    .execute(named_params! {
+        ":id": id, ":user": user, ":hash": hash, ":device": device.agent, ":address": device.address,
+        ":now": tx.now(), ":expires": expires_at,
+    })?;
+    // Those that have ended are of no use to anybody; a sign-in is a good moment to sweep.
+    tx.prepare_cached("delete from logins where expires_at < :now")?.execute(named_params! { ":now": tx.now() })?;
+    Ok(())
+}
+
+pub(super) fn note_login(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    tx.prepare_cached("update users set last_login_at = :now where id = :user")?
+        .execute(named_params! { ":user": user, ":now": tx.now() })?;
+    Ok(())
+}
+
+/// The login and when it was last used, unless it has ended or was last used before `idle_since`.
+pub(super) fn login_by_hash(tx: &Tx<'_>, hash: &[u8; 32], idle_since: Moment) -> Result<Option<(Login, Moment)>> {
+    Ok(tx
+        .prepare_cached(&format!(
+            "select {USER}, logins.id as login_id, logins.expires_at, logins.last_seen_at
+             from logins join users on users.id = logins.user_id
+             where secret_hash = :hash and expires_at > :now and last_seen_at > :idle"
+        ))?
+        .query_row(named_params! { ":hash": hash, ":now": tx.now(), ":idle": idle_since }, |row| {
+            let login = Login { id: row.get("login_id")?, user: user_row(row)?, expires_at: row.get("expires_at")? };
+            Ok((login, row.get("last_seen_at")?))
+        })
+        .optional()?)
+}
+
+pub(super) fn touch_login(tx: &Tx<'_>, id: LoginId) -> Result<()> {
+    tx.prepare_cached("update logins set last_seen_at = :now where id = :id")?
+        .execute(named_params! { ":id": id, ":now": tx.now() })?;
+    Ok(())
+}
+
+pub(super) fn delete_login(tx: &Tx<'_>, hash: &[u8; 32]) -> Result<()> {
+    tx.prepare_cached("delete from logins where secret_hash = :hash")?.execute(named_params! { ":hash": hash })?;
+    Ok(())
+}
+
+pub(super) fn delete_logins_of(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    tx.prepare_cached("delete from logins where user_id = :user")?.execute(named_params! { ":user": user })?;
+    Ok(())
+}
+
+pub(super) fn mentee_of(tx: &Tx<'_>, user: UserId) -> Result<Option<Mentee>> {
+    Ok(tx
+        .prepare_cached("select company, stage, industry, goals from mentees where user_id = :user")?
+        .query_row(named_params! { ":user": user }, |row| {
+            Ok(Mentee {
+                company: row.get("company")?,
+                stage: row.get("stage")?,
+                industry: row.get("industry")?,
+                goals: row.get("goals")?,
+            })
+        })
+        .optional()?)
+}
+
+/// Writes the profile; `id` is taken only where there was none.
+pub(super) fn put_mentee(tx: &Tx<'_>, id: MenteeId, user: UserId, mentee: &Mentee) -> Result<()> {
+    tx.prepare_cached(
+        "insert into mentees (id, user_id, company, stage, industry, goals, created_at, updated_at)
+         values (:id, :user, :company, :stage, :industry, :goals, :now, :now)
+         on conflict (user_id) do update set company = excluded.company, stage = excluded.stage,
+             industry = excluded.industry, goals = excluded.goals, updated_at = excluded.updated_at",
+    )?
+    .execute(named_params! {
+        ":id": id, ":user": user, ":company": mentee.company, ":stage": mentee.stage,
+        ":industry": mentee.industry, ":goals": mentee.goals, ":now": tx.now(),
+    })?;
+    Ok(())
+}

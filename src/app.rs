@@ -1,0 +1,88 @@
+//! The house wired together: one `App` that every front door holds a copy of.
+
+use std::sync::Arc;
+
+use crate::accounts::Passwords;
+use crate::clock::Clock;
+use crate::config::{Config, Tier};
+use crate::db::{Db, DirectoryLock};
+use crate::demo::Demo;
+use crate::error::Result;
+use crate::matching::{Embedder, Matcher, Settings, vectors};
+use crate::worker::Workers;
+
+/// Readers beside those that each question and page may need at once.
+const SPARE_READERS: u32 = 4;
+
+/// Everything a front door needs. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The settings, read once.
+    pub config: Arc<Config>,
+    /// The truth.
+    pub db: Db,
+    /// The main job.
+    pub matcher: Arc<Matcher>,
+    /// Hashes and checks passwords.
+    pub passwords: Passwords,
+    /// The demo program's accounts, where this is the demo.
+    pub demo: Option<Arc<Demo>>,
+    lock: Arc<DirectoryLock>,
+}
+
+impl App {
+    /// Takes the data directory for `command`, opens the database, loads the model and fills the
+    /// roster. Indexes that are missing or behind catch up in the background.
+    ///
+    /// # Errors
+    /// An operator's error where the directory is in use, unusable, or from a newer Tandem.
+    pub fn open(config: Config, clock: Clock, command: &str) -> Result<Self> {
+        let lock = Arc::new(DirectoryLock::take(&config.data_dir, command)?);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let n_readers = u32::try_from(cores * 2).unwrap_or(u32::MAX).saturating_add(SPARE_READERS);
+        let db = Db::open(&config.data_dir, clock, n_readers)?;
+        let embedder = Arc::new(Embedder::open(&config.embedding)?);
+        let settings = Settings { tier: tier(config.index.tier), n_permits: config.concurrent_matches() };
+        let matcher = Matcher::open(db.clone(), embedder, settings)?;
+        let follower = Arc::downgrade(&matcher);
+        db.follow_changes(move || {
+            if let Some(matcher) = follower.upgrade() {
+                matcher.follow();
+            }
+        });
+        let passwords = Passwords::new()?;
+        let demo = Demo::of(&db)?.map(Arc::new);
+        Ok(Self { config: Arc::new(config), db, matcher, passwords, demo, lock })
+    }
+
+    /// Starts the background workers.
+    ///
+    /// # Errors
+    /// Internal, where threads cannot be had.
+    pub fn start_workers(&self) -> Result<Workers> {
+        Workers::start(&self.db, &self.matcher, self.config.worker_threads())
+    }
+
+    /// Brings the directory to rest: indexes written out, the write-ahead log folded in.
+    ///
+    /// # Errors
+    /// Internal, where the disk refuses; the data is safe all the same.
+    pub fn rest(&self) -> Result<()> {
+        self.matcher.rest()?;
+        self.db.checkpoint()
+    }
+
+    /// Whether another copy of this `App` is still in use.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.lock) > 1
+    }
+}
+
+const fn tier(tier: Tier) -> vectors::Tier {
+    match tier {
+        Tier::Auto => vectors::Tier::Auto,
+        Tier::Exact => vectors::Tier::Exact,
+        Tier::Cascade => vectors::Tier::Cascade,
+        Tier::Hnsw => vectors::Tier::Hnsw,
+    }
+}

@@ -1,0 +1,35 @@
+//! Progress of background work on a terminal. Quiet where the output is no terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::app::App;
+use crate::error::Result;
+use crate::jobs;
+
+/// How often the bar looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A bar of `length` steps under a heading.
+pub(super) fn bar(heading: &'static str, length: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:28} {bar:32} {pos}/{len} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style).with_message(heading)
+}
+
+/// Waits until no job is left, then until the indexes hold everything. Returns the number of jobs given up on.
+pub(super) fn finish_jobs(app: &App, heading: &'static str) -> Result<u64> {
+    let workers = app.start_workers()?;
+    let mut depth = app.db.read_here(jobs::depth)?;
+    let bar = bar(heading, depth.ready + depth.running);
+    while depth.has_work() {
+        std::thread::sleep(LOOK);
+        depth = app.db.read_here(jobs::depth)?;
+        bar.set_position(bar.length().unwrap_or(0).saturating_sub(depth.ready + depth.running));
+    }
+    bar.finish_and_clear();
+    workers.stop();
+    app.matcher.settle(Duration::from_secs(60));
+    Ok(depth.dead)
+}

@@ -1,0 +1,300 @@
+//! `config.toml`, the environment and the flags become one `Config`, checked once at start and
+//! never read again. A key nobody knows is an error, not a shrug.
+
+mod layers;
+mod show;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+pub use layers::Flags;
+pub use show::{Setting, settings};
+
+/// The annotated defaults, the very file that stands at the top of the repository.
+pub const DEFAULTS: &str = include_str!("../../config.toml");
+
+/// Everything an operator may set. See `config.toml` for what each key means.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where all data lives.
+    pub data_dir: PathBuf,
+    /// How the program presents itself.
+    pub program: Program,
+    /// Where and how to listen.
+    pub server: Server,
+    /// Accounts and sign-ins.
+    pub accounts: Accounts,
+    /// Outgoing letters.
+    pub mail: Mail,
+    /// Programs that push mentors.
+    pub sync: Sync,
+    /// The endpoint for schedulers.
+    pub cron: Cron,
+    /// The meaning model's engine.
+    pub embedding: Embedding,
+    /// The vector index.
+    pub index: Index,
+    /// Limits against overload and guessing.
+    pub limits: Limits,
+    /// Background work.
+    pub worker: Worker,
+    /// Logs.
+    pub log: Log,
+}
+
+/// `[program]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// The name people see.
+    pub name: String,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// The public address without a trailing slash; empty where it is made from `listen`.
+    pub public_url: String,
+    /// Proxies whose forwarded headers are believed.
+    pub trusted_proxies: Vec<String>,
+    /// Seconds that a stop waits for requests under way.
+    pub drain_seconds: u64,
+}
+
+/// `[accounts]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// Whether a new address must be confirmed.
+    pub verify_email: VerifyEmail,
+    /// Who may make an account.
+    pub signup: Signup,
+    /// Days without use after which a sign-in ends.
+    pub login_idle_days: u32,
+    /// Days after which a sign-in ends in any case.
+    pub login_max_days: u32,
+}
+
+/// `accounts.verify_email`: `"auto"`, `true` or `false`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum VerifyEmail {
+    /// Decided outright.
+    Always(bool),
+    /// Where letters go out by SMTP.
+    Auto(Auto),
+}
+
+/// The word `"auto"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auto {
+    /// Decided by what else is set.
+    Auto,
+}
+
+/// `accounts.signup`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signup {
+    /// Anyone.
+    Open,
+    /// Only those invited.
+    Invite,
+}
+
+/// `[mail]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// The mail server, or empty for files under `data/mail/`.
+    pub smtp_url: String,
+    /// The sender.
+    pub from: String,
+}
+
+/// `[sync]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sync {
+    /// Signs Airtable deliveries; empty switches the webhook off.
+    pub airtable_secret: String,
+    /// The secret before, accepted during rotation.
+    pub airtable_secret_previous: String,
+}
+
+/// `[cron]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cron {
+    /// The scheduler's secret; empty switches the endpoint off.
+    pub secret: String,
+}
+
+/// `[embedding]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embedding {
+    /// Which engine runs the model.
+    pub engine: Engine,
+    /// Path of the ONNX Runtime library, or empty.
+    pub onnxruntime_library: String,
+    /// Vectors of recent questions to keep.
+    pub cached_questions: u64,
+}
+
+/// `embedding.engine`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// ONNX Runtime where its library loads, else the built-in engine.
+    Auto,
+    /// The built-in engine.
+    Rten,
+    /// ONNX Runtime or an error.
+    Onnxruntime,
+}
+
+/// `[index]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Index {
+    /// How vectors are searched.
+    pub tier: Tier,
+}
+
+/// `index.tier`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// The cheapest for the size at hand.
+    Auto,
+    /// Every eligible vector, int8 then f32.
+    Exact,
+    /// Sign bits, then int8, then f32.
+    Cascade,
+    /// The graph.
+    Hnsw,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Rate limits and soft locks.
+    pub enabled: bool,
+    /// Questions answered at once; 0 is one per core.
+    pub concurrent_matches: usize,
+}
+
+/// `[worker]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    /// Jobs run at once; 0 is one per core.
+    pub threads: usize,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// A level or a filter.
+    pub level: String,
+}
+
+/// `log.format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads all layers: flags over environment over file over the defaults.
+    ///
+    /// # Errors
+    /// Names the key, where it was set, and what was expected; unknown keys get a "did you mean".
+    pub fn load(flags: &Flags) -> Result<Self> {
+        let figment = layers::figment(flags, std::env::vars())?;
+        let config: Self = figment.extract().map_err(layers::explain)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The defaults alone, with their data under `data_dir`: what tests and throw-away programs start from.
+    ///
+    /// # Panics
+    /// Never: a test parses the embedded file.
+    pub fn defaults_in(data_dir: &Path) -> Self {
+        let figment = layers::defaults();
+        let mut config: Self = figment.extract().expect("the embedded config.toml is parsed by a test");
+        config.data_dir = data_dir.to_owned();
+        config
+    }
+
+    /// The address that letters and redirects point at, without a trailing slash.
+    pub fn public_url(&self) -> String {
+        if self.server.public_url.is_empty() {
+            format!("http://{}", self.server.listen)
+        } else {
+            self.server.public_url.trim_end_matches('/').to_owned()
+        }
+    }
+
+    /// Whether people reach Tandem over https, which lets cookies insist on it.
+    pub fn is_https(&self) -> bool {
+        self.server.public_url.starts_with("https://")
+    }
+
+    /// Worker threads, with 0 turned into one per core.
+    pub fn worker_threads(&self) -> usize {
+        at_least_cores(self.worker.threads)
+    }
+
+    /// Questions answered at once, with 0 turned into one per core.
+    pub fn concurrent_matches(&self) -> usize {
+        at_least_cores(self.limits.concurrent_matches)
+    }
+
+    fn check(&self) -> Result<()> {
+        let url = &self.server.public_url;
+        if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(wrong("server.public_url", "must start with http:// or https://, or be empty"));
+        }
+        if self.program.name.trim().is_empty() {
+            return Err(wrong("program.name", "must not be blank"));
+        }
+        if self.accounts.login_idle_days == 0 || self.accounts.login_max_days == 0 {
+            return Err(wrong("accounts.login_idle_days and login_max_days", "must be at least 1"));
+        }
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(wrong("data_dir", "must not be empty"));
+        }
+        Ok(())
+    }
+}
+
+fn at_least_cores(n: usize) -> usize {
+    if n == 0 { std::thread::available_parallelism().map_or(2, usize::from) } else { n }
+}
+
+fn wrong(key: &str, problem: &str) -> Error {
+    Error::operator("config", format!("{key} {problem}."))
+}
+
+#[cfg(test)]
+mod tests;

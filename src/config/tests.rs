@@ -1,0 +1,96 @@
+use std::path::PathBuf;
+
+use super::layers::figment;
+use super::*;
+
+fn load(flags: &Flags, environment: &[(&str, &str)]) -> Result<Config> {
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let config: Config = figment(flags, environment)?.extract().map_err(layers::explain)?;
+    config.check()?;
+    Ok(config)
+}
+
+fn file(text: &str) -> (tempfile::TempDir, Flags) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("config.toml");
+    std::fs::write(&path, text).expect("a file in it");
+    (directory, Flags { config: Some(path), ..Flags::default() })
+}
+
+#[test]
+fn the_annotated_file_is_complete_and_right() {
+    let config = Config::defaults_in(&PathBuf::from("data"));
+    config.check().expect("the defaults pass their own checks");
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.accounts.verify_email, VerifyEmail::Auto(Auto::Auto));
+    let lines: Vec<&str> = DEFAULTS.lines().collect();
+    for pair in lines.windows(2) {
+        assert!(!pair[1].contains(" = ") || pair[0].starts_with('#'), "no comment above: {}", pair[1]);
+    }
+}
+
+#[test]
+fn flags_win_over_the_environment_and_the_environment_over_the_file() {
+    let (_keep, flags) =
+        file("data_dir = \"from-file\"\n[server]\nlisten = \"127.0.0.1:1\"\n[index]\ntier = \"exact\"\n");
+    let flags = Flags { data_dir: Some("from-flag".into()), ..flags };
+    let config = load(&flags, &[("TANDEM_DATA_DIR", "from-environment"), ("TANDEM_SERVER__LISTEN", "127.0.0.1:2")])
+        .expect("all layers are right");
+    assert_eq!(config.data_dir, PathBuf::from("from-flag"));
+    assert_eq!(config.server.listen.port(), 2);
+    assert_eq!(config.index.tier, Tier::Exact);
+}
+
+#[test]
+fn a_secret_of_digits_stays_text_and_may_come_from_a_file() {
+    let (keep, _) = file("");
+    let secret = keep.path().join("secret");
+    std::fs::write(&secret, "0042\n").expect("a file");
+    let path = secret.display().to_string();
+    let config =
+        load(&Flags::default(), &[("TANDEM_CRON__SECRET", "123456"), ("TANDEM_SYNC__AIRTABLE_SECRET_FILE", &path)])
+            .expect("both are right");
+    assert_eq!(config.cron.secret, "123456");
+    assert_eq!(config.sync.airtable_secret, "0042");
+}
+
+#[test]
+fn an_unknown_key_is_an_error_that_names_its_neighbour() {
+    let (_keep, flags) = file("[server]\nlissten = \"127.0.0.1:1\"\n");
+    let refusal = load(&flags, &[]).expect_err("the key does not exist").to_string();
+    assert!(refusal.contains("did you mean `server.listen`?"), "{refusal}");
+    let refusal = load(&Flags::default(), &[("TANDEM_INDEX__TIRE", "exact")]).expect_err("nor does this").to_string();
+    assert!(refusal.contains("TANDEM_INDEX__TIRE") && refusal.contains("`index.tier`"), "{refusal}");
+}
+
+#[test]
+fn a_wrong_value_names_its_key_and_who_set_it() {
+    let refusal = load(&Flags::default(), &[("TANDEM_INDEX__TIER", "fast")]).expect_err("no such tier").to_string();
+    assert!(refusal.contains("index.tier") && refusal.contains("TANDEM_INDEX__TIER"), "{refusal}");
+    let refusal =
+        load(&Flags::default(), &[("TANDEM_SERVER__DRAIN_SECONDS", "soon")]).expect_err("no number").to_string();
+    assert!(refusal.contains("server.drain_seconds"), "{refusal}");
+}
+
+#[test]
+fn verify_email_takes_the_word_and_both_answers() {
+    for (text, wanted) in [
+        ("auto", VerifyEmail::Auto(Auto::Auto)),
+        ("true", VerifyEmail::Always(true)),
+        ("false", VerifyEmail::Always(false)),
+    ] {
+        let config = load(&Flags::default(), &[("TANDEM_ACCOUNTS__VERIFY_EMAIL", text)]).expect("a right value");
+        assert_eq!(config.accounts.verify_email, wanted);
+    }
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let (_keep, flags) = file("[cron]\nsecret = \"open sesame\"\n");
+    let shown = settings(&flags).expect("the file is right");
+    let secret = shown.iter().find(|it| it.key == "cron.secret").expect("it is a setting");
+    assert_eq!(secret.value, "(hidden)");
+    assert!(secret.origin.ends_with("config.toml"));
+    let listen = shown.iter().find(|it| it.key == "server.listen").expect("it is a setting");
+    assert_eq!(listen.origin, "default");
+}

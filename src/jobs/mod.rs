@@ -1,0 +1,228 @@
+//! The queue table: a job is a row that names a kind and a key, written in the transaction that
+//! causes it. Workers claim jobs for a while, finish them, or hand them back with a reason. A job
+//! that keeps failing is left dead and visible; nothing here runs one.
+
+mod store;
+
+use crate::clock::Moment;
+use crate::db::Tx;
+use crate::error::Result;
+
+/// How long a worker may hold a job before another may take it, in seconds. Generous: the longest
+/// job there is embeds nine texts.
+const LEASE_SECONDS: i64 = 120;
+
+/// Seconds before the next try after the first, second, ... failure; after the last the job is dead.
+const BACK_OFF_SECONDS: [i64; 3] = [2, 15, 120];
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Make and store the vectors of the mentor whose number is the key.
+    Embed,
+}
+
+impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Self; 1] = [Self::Embed];
+
+    /// The name in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embed => "embed",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A claimed job.
+#[derive(Clone, Debug)]
+pub struct Job {
+    id: i64,
+    /// What is to be done.
+    pub kind: Kind,
+    /// To what: the id of the thing in its own table.
+    pub key: String,
+    /// How often it was tried, this time included.
+    pub attempt: u32,
+}
+
+/// How many jobs stand in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Depth {
+    /// Waiting, due or not yet.
+    pub ready: u64,
+    /// With a worker.
+    pub running: u64,
+    /// Given up on; a person should look.
+    pub dead: u64,
+}
+
+impl Depth {
+    /// Whether anything is waiting or under way.
+    pub const fn has_work(self) -> bool {
+        self.ready + self.running > 0
+    }
+}
+
+/// A job that was given up on.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct DeadJob {
+    /// What was to be done.
+    pub kind: String,
+    /// To what.
+    pub key: String,
+    /// Why it failed last.
+    pub last_error: String,
+}
+
+/// Queues a job in the transaction that causes it. One that already waits for the same thing is enough.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn enqueue(tx: &Tx<'_>, kind: Kind, key: &str) -> Result<()> {
+    store::insert(tx, kind.name(), key, tx.now())
+}
+
+/// Takes the oldest job that is due, or that a worker took and never finished.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn claim(tx: &Tx<'_>) -> Result<Option<Job>> {
+    let leased_until = tx.now().plus_seconds(LEASE_SECONDS);
+    Ok(store::claim(tx, leased_until)?
+        .and_then(|(id, kind, key, attempt)| Kind::from_name(&kind).map(|kind| Job { id, kind, key, attempt })))
+}
+
+/// Strikes a finished job off, in the transaction that holds its result.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn finish(tx: &Tx<'_>, job: &Job) -> Result<()> {
+    store::delete(tx, job.id)
+}
+
+/// Hands a job back with the reason it failed: to be tried again later, or dead after the last try.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn fail(tx: &Tx<'_>, job: &Job, reason: &str) -> Result<()> {
+    let reason: String = reason.chars().take(500).collect();
+    let tries = usize::try_from(job.attempt).unwrap_or(usize::MAX);
+    match BACK_OFF_SECONDS.get(tries.saturating_sub(1)) {
+        Some(wait) => store::retry(tx, job.id, tx.now().plus_seconds(*wait), &reason),
+        None => store::bury(tx, job.id, &reason),
+    }
+}
+
+/// Lets go of all jobs that were with a worker: called once at start, when no worker lives.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn release_all(tx: &Tx<'_>) -> Result<()> {
+    store::release_all(tx)
+}
+
+/// Gives the jobs of a kind that were given up on another round of tries.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn revive(tx: &Tx<'_>, kind: Kind) -> Result<()> {
+    store::revive(tx, kind.name())
+}
+
+/// How many jobs stand where.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn depth(tx: &Tx<'_>) -> Result<Depth> {
+    store::depth(tx)
+}
+
+/// When the next waiting job is due, `None` where none waits.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn next_due(tx: &Tx<'_>) -> Result<Option<Moment>> {
+    store::next_due(tx)
+}
+
+/// The jobs that were given up on, newest first, at most `limit`.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn dead(tx: &Tx<'_>, limit: u32) -> Result<Vec<DeadJob>> {
+    store::dead(tx, limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::db::Db;
+
+    fn queue() -> (tempfile::TempDir, Db) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let clock = Clock::fixed(Moment::parse("2030-03-04T09:00:00Z").expect("a time"));
+        let db = Db::open(directory.path(), clock, 1).expect("a new database");
+        (directory, db)
+    }
+
+    fn claimed(db: &Db) -> Option<Job> {
+        db.write_here(claim).expect("claiming works")
+    }
+
+    #[test]
+    fn a_job_waits_once_however_often_it_is_asked_for() {
+        let (_keep, db) = queue();
+        db.write_here(|tx| (0..3).try_for_each(|_| enqueue(tx, Kind::Embed, "7"))).expect("queued");
+        let job = claimed(&db).expect("one job");
+        assert_eq!((job.kind, job.key.as_str(), job.attempt), (Kind::Embed, "7", 1));
+        assert!(claimed(&db).is_none());
+        db.write_here(|tx| finish(tx, &job)).expect("finished");
+        assert_eq!(db.read_here(depth).expect("counted"), Depth::default());
+    }
+
+    #[test]
+    fn work_asked_for_while_the_job_runs_is_done_again_afterwards() {
+        let (_keep, db) = queue();
+        db.write_here(|tx| enqueue(tx, Kind::Embed, "7")).expect("queued");
+        let first = claimed(&db).expect("one job");
+        db.write_here(|tx| enqueue(tx, Kind::Embed, "7")).expect("queued again");
+        // Handing the first back must not collide with the one that waits.
+        db.write_here(|tx| fail(tx, &first, "model away")).expect("handed back");
+        assert_eq!(db.read_here(depth).expect("counted"), Depth { ready: 1, running: 0, dead: 0 });
+    }
+
+    #[test]
+    fn a_job_that_keeps_failing_ends_dead_and_visible() {
+        let (_keep, db) = queue();
+        db.write_here(|tx| enqueue(tx, Kind::Embed, "7")).expect("queued");
+        for attempt in 1..=4 {
+            let job = claimed(&db).unwrap_or_else(|| panic!("try {attempt}"));
+            assert_eq!(job.attempt, attempt);
+            db.write_here(|tx| fail(tx, &job, "poisoned")).expect("handed back");
+            assert!(claimed(&db).is_none(), "it waits before the next try");
+            db.clock().advance(TimeDelta::minutes(5));
+        }
+        assert!(claimed(&db).is_none());
+        let dead = db.read_here(|tx| dead(tx, 10)).expect("listed");
+        assert_eq!(dead.len(), 1);
+        assert_eq!(dead[0].last_error, "poisoned");
+    }
+
+    #[test]
+    fn a_job_whose_worker_died_is_taken_again() {
+        let (_keep, db) = queue();
+        db.write_here(|tx| enqueue(tx, Kind::Embed, "7")).expect("queued");
+        claimed(&db).expect("taken, and never finished");
+        assert!(claimed(&db).is_none());
+        db.clock().advance(TimeDelta::seconds(LEASE_SECONDS + 1));
+        assert_eq!(claimed(&db).map(|job| job.attempt), Some(2));
+    }
+}

@@ -1,0 +1,51 @@
+//! The map of the house. Tandem is one process with one data directory that runs a mentoring
+//! program: describe a need, get ranked mentors with reasons, book office hours.
+//!
+//! # The rooms
+//!
+//! | room | what it promises | what it never does |
+//! |---|---|---|
+//! | [`error`], [`clock`], [`ids`] | one error, one clock, one id type a table | know of HTTP |
+//! | [`config`] | `config.toml`, environment and flags become one checked `Config` | read anything twice |
+//! | [`db`] | one writer, many readers, migrations, the change log, the directory's lock | know a room's tables |
+//! | [`jobs`] | a queue in the database, written in the transaction that causes the work | run a job |
+//! | [`accounts`] | people, passwords, sign-ins, roles, mentees' profiles | keep a secret that can be read back |
+//! | [`mentors`] | mentors' profiles; every change goes through `put` or `change` | decide who is relevant |
+//! | [`booking`] | offered time | (sessions come with office hours) |
+//! | [`matching`] | a question becomes ranked mentors with scores that add up and reasons that hold | read the database while it answers |
+//! | [`sync`] | people from files; every good line in, every bad one named | apply half of anything |
+//! | [`web`] | pages and JSON; the only room that names axum, http or maud | hold rules |
+//! | [`worker`] | claims jobs and hands each to its room | lose one |
+//! | [`cli`] | one file a command | hold rules |
+//! | [`app`], [`demo`] | the house wired together; the demo program | |
+//!
+//! # Which way the doors open
+//!
+//! `edges (cli, web, worker, app, demo) -> features (matching, booking, sync) -> people (mentors ->
+//! accounts) -> carriers (jobs) -> floor (db, config, clock, ids, error)`. Features never use each
+//! other. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
+//! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
+//!
+//! # Two ways through it
+//!
+//! A question: `web/api/matches.rs` -> [`matching::Matcher::answer`] -> `matching/rank.rs`, which
+//! reads like a recipe. A change to a mentor: `mentors::put` writes rows, a line in the change log
+//! and a job in one transaction; after the commit `matching::refresh` brings memory up to date
+//! before the write returns; a worker then makes the vectors, and a thread the keyword index.
+
+pub mod accounts;
+pub mod app;
+pub mod booking;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod demo;
+pub mod error;
+pub mod ids;
+pub mod jobs;
+pub mod matching;
+pub mod mentors;
+pub mod sync;
+pub mod web;
+pub mod worker;

@@ -1,0 +1,153 @@
+//! Text in, vector out: the meaning model in one of two engines behind one door. Texts are always
+//! run one at a time, because dynamic int8 quantisation makes a vector depend on its batch.
+//! Nothing is ever downloaded: model and tokenizer are in the binary.
+
+mod onnxruntime;
+mod rten;
+
+use std::sync::Arc;
+
+use moka::sync::Cache;
+
+use crate::config;
+use crate::error::{Error, Result};
+
+/// Numbers in a vector of this model.
+pub const DIMENSIONS: usize = 384;
+
+/// Word pieces beyond this many are not read (the model was trained on no more).
+const MAX_TOKENS: usize = 256;
+
+const MODEL: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/model_int8.onnx");
+const TOKENIZER: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/tokenizer.json");
+
+/// The SHA-256 of `MODEL`, as in `models/models.lock`; a test holds all three together.
+const MODEL_SHA256: &str = "e01726a53c0c74219d4f7dc85e0306d6a749e854f76a3cd30b99149b9f898dca";
+
+/// A vector of length one with `DIMENSIONS` numbers.
+pub type Vector = Arc<[f32]>;
+
+/// Runs the meaning model. Shared by all threads.
+pub struct Embedder {
+    engine: Engine,
+    questions: Cache<String, Vector>,
+}
+
+enum Engine {
+    Rten(rten::Rten),
+    OnnxRuntime(onnxruntime::OnnxRuntime),
+}
+
+impl Embedder {
+    /// Loads the model into the engine that `config` asks for; `auto` takes ONNX Runtime only
+    /// where a library is named that loads.
+    ///
+    /// # Errors
+    /// An operator's error where ONNX Runtime was insisted on and cannot be loaded.
+    pub fn open(config: &config::Embedding) -> Result<Self> {
+        let library = onnxruntime::library(&config.onnxruntime_library);
+        let engine = match (config.engine, library) {
+            (config::Engine::Rten, _) | (config::Engine::Auto, None) => Engine::Rten(rten::Rten::load()?),
+            (config::Engine::Onnxruntime, None) => {
+                return Err(Error::operator(
+                    "no_onnxruntime",
+                    "embedding.engine is \"onnxruntime\", but neither embedding.onnxruntime_library nor ORT_DYLIB_PATH names its library.",
+                ));
+            }
+            (config::Engine::Onnxruntime, Some(library)) => {
+                Engine::OnnxRuntime(onnxruntime::OnnxRuntime::load(&library)?)
+            }
+            (config::Engine::Auto, Some(library)) => match onnxruntime::OnnxRuntime::load(&library) {
+                Ok(engine) => Engine::OnnxRuntime(engine),
+                Err(refusal) => {
+                    tracing::warn!(cause = refusal.cause(), "{refusal} Using the built-in engine.");
+                    Engine::Rten(rten::Rten::load()?)
+                }
+            },
+        };
+        Ok(Self { engine, questions: Cache::new(config.cached_questions) })
+    }
+
+    /// The engine's name in `config.toml`'s words.
+    pub const fn engine(&self) -> &'static str {
+        match self.engine {
+            Engine::Rten(_) => "rten",
+            Engine::OnnxRuntime(_) => "onnxruntime",
+        }
+    }
+
+    /// The vector of `text`, computed anew.
+    ///
+    /// # Errors
+    /// Internal, where the engine fails or gives a vector without direction.
+    pub fn embed(&self, text: &str) -> Result<Vec<f32>> {
+        let vector = match &self.engine {
+            Engine::Rten(engine) => engine.embed(text)?,
+            Engine::OnnxRuntime(engine) => engine.embed(text)?,
+        };
+        unit(vector)
+    }
+
+    /// The vector of a question, remembered for when it is asked again.
+    ///
+    /// # Errors
+    /// As `embed`.
+    pub fn embed_question(&self, text: &str) -> Result<Vector> {
+        if let Some(vector) = self.questions.get(text) {
+            return Ok(vector);
+        }
+        let vector: Vector = self.embed(text)?.into();
+        self.questions.insert(text.to_owned(), Arc::clone(&vector));
+        Ok(vector)
+    }
+
+    /// Forgets all remembered questions, for measuring.
+    pub fn forget_questions(&self) {
+        self.questions.invalidate_all();
+    }
+}
+
+/// The SHA-256 of the model that makes the vectors: it stands with each of them.
+///
+/// # Panics
+/// Never: a test reads the constant.
+pub fn model_hash() -> [u8; 32] {
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(MODEL_SHA256.as_bytes().chunks(2)) {
+        let pair = std::str::from_utf8(pair).expect("the constant is ASCII");
+        *byte = u8::from_str_radix(pair, 16).expect("the constant is hexadecimal");
+    }
+    hash
+}
+
+/// The model's whole words of plain letters with their rank in its vocabulary, frequent words first.
+///
+/// # Errors
+/// Internal, where the embedded tokenizer cannot be read.
+pub fn vocabulary() -> Result<Vec<(String, u32)>> {
+    let words = tokenizer()?.get_vocab(false).into_iter();
+    Ok(words.filter(|(word, _)| word.len() > 1 && word.bytes().all(|letter| letter.is_ascii_lowercase())).collect())
+}
+
+fn tokenizer() -> Result<tokenizers::Tokenizer> {
+    let broken = |cause: tokenizers::Error| Error::internal(anyhow::anyhow!(cause).context("reading the tokenizer"));
+    let mut tokenizer = tokenizers::Tokenizer::from_bytes(TOKENIZER).map_err(broken)?;
+    // The file asks for padding to 128 and truncation at 128; a batch of one needs no padding.
+    tokenizer.with_padding(None);
+    let truncation = tokenizers::TruncationParams { max_length: MAX_TOKENS, ..Default::default() };
+    tokenizer.with_truncation(Some(truncation)).map_err(broken)?;
+    Ok(tokenizer)
+}
+
+/// Scales to length one; a vector of zeros or with a number that is none is refused.
+fn unit(mut vector: Vec<f32>) -> Result<Vec<f32>> {
+    let length = vector.iter().map(|it| it * it).sum::<f32>().sqrt();
+    if vector.len() != DIMENSIONS || !length.is_finite() || length < 1e-6 {
+        return Err(Error::internal(anyhow::anyhow!("the model gave a vector without direction")));
+    }
+    vector.iter_mut().for_each(|it| *it /= length);
+    Ok(vector)
+}
+
+#[cfg(test)]
+mod tests;

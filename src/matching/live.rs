@@ -1,0 +1,197 @@
+//! What answering needs, all in memory and under one lock: the roster, the words, the vectors.
+//! `refresh` writes it, `rank` reads it; it asks nobody for anything.
+
+use std::collections::HashMap;
+
+use super::bits::Bits;
+use super::lexicon::{Lexicon, Texts};
+use super::passages::{self, Passage};
+use super::roster::{Card, Roster, Standing};
+use super::vectors::{Tier, Vectors};
+use super::words;
+use crate::mentors::Mentor;
+
+/// Everything known of one mentor, read from the database.
+pub struct Loaded {
+    /// The mentor as stored.
+    pub mentor: Mentor,
+    /// What is booked with them.
+    pub standing: Standing,
+    /// Passages with their vectors, the whole first; empty where they are still to be made.
+    pub units: Vec<(Passage, Vec<f32>)>,
+    /// The vectors of their tags, in order; empty where they are still to be made.
+    pub tags: Vec<Vec<f32>>,
+}
+
+impl Loaded {
+    /// Whether the vectors are those of the profile as it stands.
+    pub fn has_current_vectors(&self) -> bool {
+        let wanted = passages::passages(&self.mentor.profile);
+        let is_same = wanted.len() == self.units.len() && wanted.iter().zip(&self.units).all(|(a, (b, _))| a == b);
+        is_same && self.tags.len() == self.mentor.profile.expertise.len()
+    }
+}
+
+/// Vectors of tags: mentors share tags, so each is kept once.
+#[derive(Default)]
+pub struct Tags {
+    numbers: HashMap<Box<str>, u32>,
+    vectors: Vec<Box<[f32]>>,
+    of_mentor: Vec<Box<[u32]>>,
+}
+
+impl Tags {
+    fn put(&mut self, mentor: u32, tags: &[(String, Vec<f32>)]) {
+        let numbers = tags.iter().map(|(tag, vector)| {
+            if let Some(number) = self.numbers.get(tag.as_str()) {
+                return *number;
+            }
+            let number =
+                u32::try_from(self.vectors.len()).expect("a program has fewer than four thousand million tags");
+            self.vectors.push(vector.clone().into());
+            self.numbers.insert(tag.as_str().into(), number);
+            number
+        });
+        let numbers: Box<[u32]> = numbers.collect();
+        let at = mentor as usize;
+        if at >= self.of_mentor.len() {
+            self.of_mentor.resize_with(at + 1, Box::default);
+        }
+        self.of_mentor[at] = numbers;
+    }
+
+    /// The vectors of a mentor's tags, in order.
+    pub fn of(&self, mentor: u32) -> impl Iterator<Item = &[f32]> {
+        let numbers = self.of_mentor.get(mentor as usize).map_or(&[][..], |it| it);
+        numbers.iter().map(|number| &*self.vectors[*number as usize])
+    }
+}
+
+/// Everything in memory.
+pub struct Live {
+    /// Who may be shown, and what is shown of them.
+    pub roster: Roster,
+    /// The words of visible mentors.
+    pub lexicon: Lexicon,
+    /// The vectors of visible mentors.
+    pub vectors: Vectors,
+    /// The vectors of their tags.
+    pub tags: Tags,
+    /// Visible mentors that have a vector.
+    with_vectors: Bits,
+    /// The last change that is in here.
+    pub seq: u64,
+}
+
+impl Live {
+    /// Nobody yet.
+    pub fn new(tier: Tier) -> Self {
+        Self {
+            roster: Roster::default(),
+            lexicon: Lexicon::default(),
+            vectors: Vectors::new(tier),
+            tags: Tags::default(),
+            with_vectors: Bits::default(),
+            seq: 0,
+        }
+    }
+
+    /// Takes a mentor in, replacing what it knew of them. Vectors of an earlier profile stay until
+    /// new ones are there: better a slightly old meaning than none.
+    pub fn put(&mut self, loaded: Loaded) {
+        let number = loaded.mentor.number.0;
+        let is_visible = loaded.mentor.is_visible();
+        let profile = &loaded.mentor.profile;
+        if is_visible {
+            self.lexicon.put(number, &texts(&loaded.mentor));
+            let vectors: Vec<&[f32]> = loaded.units.iter().map(|(_, vector)| vector.as_slice()).collect();
+            match self.vectors.put(number, &vectors) {
+                Ok(()) => self.with_vectors.set(number),
+                Err(_) if vectors.is_empty() => self.forget_vectors(number),
+                Err(refusal) => {
+                    tracing::error!(mentor = number, ?refusal, "stored vectors are unusable");
+                    self.forget_vectors(number);
+                }
+            }
+            let named = profile.expertise.iter().map(|it| it.area.clone()).zip(loaded.tags).collect::<Vec<_>>();
+            self.tags.put(number, &named);
+        } else {
+            self.lexicon.remove(number);
+            self.forget_vectors(number);
+        }
+        self.roster.put(number, card(&loaded.mentor, loaded.units));
+        self.roster.put_standing(number, loaded.standing);
+    }
+
+    fn forget_vectors(&mut self, mentor: u32) {
+        self.vectors.remove(mentor);
+        self.with_vectors.unset(mentor);
+    }
+
+    /// Forgets a mentor.
+    pub fn remove(&mut self, mentor: u32) {
+        self.lexicon.remove(mentor);
+        self.forget_vectors(mentor);
+        self.roster.remove(mentor);
+    }
+
+    /// Visible mentors whose profile says something but has no vector yet.
+    pub fn n_without_vectors(&self) -> usize {
+        let mut without = self.roster.visible().clone();
+        without.and_not(&self.with_vectors);
+        without.iter().filter(|mentor| self.lexicon.has_any(*mentor)).count()
+    }
+
+    /// Keeps those of `among` whose name, headline, company, title or tags hold every word.
+    pub fn keep_with_words(&self, among: &mut Bits, text: &str) {
+        let wanted: Vec<String> = words::words(text).into_iter().map(|word| word.folded).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let lacking = |mentor: &u32| {
+            let Some(card) = self.roster.card(*mentor) else { return true };
+            let parts = [&card.name, &card.headline, &card.company, &card.title];
+            let all = parts.into_iter().chain(&card.expertise).map(String::as_str).collect::<Vec<_>>().join(" ");
+            let all = words::fold(&all);
+            !wanted.iter().all(|word| all.contains(word.as_str()))
+        };
+        let lacking: Vec<u32> = among.iter().filter(lacking).collect();
+        lacking.into_iter().for_each(|mentor| among.unset(mentor));
+    }
+}
+
+/// What of a mentor is searched by words.
+pub fn texts(mentor: &Mentor) -> Texts<'_> {
+    let profile = &mentor.profile;
+    let mut about = vec![profile.title.as_str(), profile.company.as_str()];
+    about.extend(profile.industries.iter().map(String::as_str));
+    Texts {
+        headline: &profile.headline,
+        tags: profile.expertise.iter().map(|it| it.area.as_str()).collect(),
+        bio: &profile.bio,
+        about,
+    }
+}
+
+fn card(mentor: &Mentor, units: Vec<(Passage, Vec<f32>)>) -> Card {
+    let profile = &mentor.profile;
+    Card {
+        id: mentor.id,
+        name: mentor.name.clone(),
+        headline: profile.headline.clone(),
+        bio: profile.bio.clone(),
+        company: profile.company.clone(),
+        title: profile.title.clone(),
+        photo_url: profile.photo_url.clone(),
+        linkedin_url: profile.linkedin_url.clone(),
+        expertise: profile.expertise.iter().map(|it| it.area.clone()).collect(),
+        industries: profile.industries.clone(),
+        stages: profile.stages.clone(),
+        languages: profile.languages.clone(),
+        timezone: mentor.timezone.clone(),
+        load_cap_per_week: profile.load_cap_per_week,
+        paused_until: profile.paused_until,
+        is_visible: mentor.is_visible(),
+        passages: units.into_iter().map(|(passage, _)| passage).collect(),
+    }
+}

@@ -1,0 +1,346 @@
+//! Keeps memory and indexes up with the change log. `follow` runs after each commit, before the
+//! write returns: who hides is gone from the very next answer. Vectors are made by jobs, the
+//! keyword index by a thread of its own; both are copies, and whatever is missing comes back.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use super::catalogue::Catalogue;
+use super::embed::{Embedder, model_hash};
+use super::keywords::{self, Keywords, Stamp};
+use super::live::{Live, Loaded, texts};
+use super::passages;
+use super::store;
+use super::vectors::snapshot;
+use super::{Matcher, Settings};
+use crate::db::{Change, Db, Tx};
+use crate::error::{Error, OrInternal, Result};
+use crate::ids::MentorNo;
+use crate::jobs;
+use crate::mentors::{self, Mentor};
+
+/// Changes that come within this time share one commit of the keyword index.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// Changes that never pause are gathered so many times at most.
+const LONGEST_GATHERING: usize = 8;
+
+/// How long the keyword index waits after a failure before it tries again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// The thread that keeps the keyword index.
+pub(super) struct Refresher {
+    bell: Mutex<Option<Sender<()>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// How often the bell was rung, and how much of that is in the index.
+    n_rung: AtomicU64,
+    n_done: AtomicU64,
+}
+
+impl Matcher {
+    /// Fills the roster from the database and starts the thread that keeps the keyword index.
+    /// Mentors whose vectors are missing get a job each.
+    ///
+    /// # Errors
+    /// Internal, where the database cannot be read.
+    pub fn open(db: Db, embedder: Arc<Embedder>, settings: Settings) -> Result<Arc<Self>> {
+        let live = load(&db, settings)?;
+        let matcher = Arc::new(Self {
+            db,
+            embedder,
+            catalogue: Catalogue::load()?,
+            live: RwLock::new(live),
+            keywords: RwLock::new(None),
+            refresher: OnceLock::new(),
+            permits: Arc::new(Semaphore::new(settings.n_permits)),
+            on_change: RwLock::new(None),
+        });
+        let (bell, rung) = channel();
+        let weak = Arc::downgrade(&matcher);
+        let thread = std::thread::Builder::new()
+            .name("keywords".to_owned())
+            .spawn(move || keep_keywords(&weak, &rung))
+            .or_internal("starting the keyword index's thread")?;
+        let refresher = Refresher {
+            bell: Mutex::new(Some(bell)),
+            thread: Mutex::new(Some(thread)),
+            n_rung: AtomicU64::new(0),
+            n_done: AtomicU64::new(0),
+        };
+        if matcher.refresher.set(refresher).is_err() {
+            return Err(Error::internal(anyhow::anyhow!("the refresher was started twice")));
+        }
+        matcher.ring();
+        Ok(matcher)
+    }
+
+    /// Brings memory up to the last commit. Called after each commit that noted a change.
+    pub fn follow(&self) {
+        if let Err(refusal) = self.try_follow() {
+            // The next change tries again from where this one stopped; nothing is skipped.
+            tracing::error!(cause = refusal.cause(), "the roster could not follow a change: {refusal}");
+        }
+        self.ring();
+        if let Some(wake) = &*self.on_change.read().unwrap_or_else(PoisonError::into_inner) {
+            wake();
+        }
+    }
+
+    fn try_follow(&self) -> Result<()> {
+        // The write lock is held while reading, so that two commits are never applied out of order.
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        self.db.read_here(|tx| {
+            let mut seq = live.seq;
+            let mut changed: BTreeMap<u32, bool> = BTreeMap::new();
+            for change in tx.changes_after(live.seq)? {
+                seq = change.seq;
+                let is_slots_only = change.change == Change::Slots;
+                changed.entry(change.mentor.0).and_modify(|only| *only &= is_slots_only).or_insert(is_slots_only);
+            }
+            for (number, is_slots_only) in changed {
+                let number = MentorNo(number);
+                if is_slots_only {
+                    live.roster.put_standing(number.0, store::standing(tx, number)?);
+                    continue;
+                }
+                match mentors::by_number(tx, number)? {
+                    Some(mentor) => live.put(loaded(tx, mentor)?),
+                    None => live.remove(number.0),
+                }
+            }
+            live.seq = seq;
+            Ok(())
+        })
+    }
+
+    /// Makes and stores the vectors that a mentor's profile lacks, and calls `finish` in the same
+    /// transaction. Texts whose vectors are stored already are not embedded again.
+    ///
+    /// # Errors
+    /// Internal, where the model or the database fail.
+    pub fn make_vectors(&self, number: MentorNo, finish: impl FnOnce(&Tx<'_>) -> Result<()>) -> Result<()> {
+        let model = model_hash();
+        let wanted = self.db.read_here(|tx| {
+            let Some(mentor) = mentors::by_number(tx, number)? else { return Ok(None) };
+            let passages = passages::passages(&mentor.profile);
+            let tags = mentor.profile.expertise.iter().map(|it| it.area.clone());
+            let mut missing = Vec::new();
+            for text in passages.iter().map(|it| it.text.clone()).chain(tags) {
+                let hash = text_hash(&text);
+                if !store::has_embedding(tx, &model, &hash)? {
+                    missing.push((hash, text));
+                }
+            }
+            Ok(Some((passages, missing)))
+        })?;
+        let Some((passages, missing)) = wanted else { return self.db.write_here(finish) };
+        let mut made = Vec::with_capacity(missing.len());
+        for (hash, text) in missing {
+            made.push((hash, self.embedder.embed(&text)?));
+        }
+        self.db.write_here(|tx| {
+            for (hash, vector) in &made {
+                store::insert_embedding(tx, &model, hash, vector)?;
+            }
+            // The profile may have changed meanwhile: its own job waits, and will replace these.
+            if mentors::by_number(tx, number)?.is_some() {
+                store::replace_passages(tx, number, &passages)?;
+                tx.note(number, Change::Vectors)?;
+            }
+            finish(tx)
+        })
+    }
+
+    /// Queues a new try for mentors whose vectors could not be made.
+    ///
+    /// # Errors
+    /// Internal, where SQLite cannot.
+    pub fn remake_dead_vectors(&self) -> Result<()> {
+        self.db.write_here(|tx| jobs::revive(tx, jobs::Kind::Embed))
+    }
+
+    /// Waits until the keyword index holds everything, at most `patience`. For commands and tests.
+    pub fn settle(&self, patience: Duration) -> bool {
+        let step = Duration::from_millis(5);
+        let mut left = patience;
+        loop {
+            let done = |it: &Refresher| it.n_done.load(Ordering::SeqCst) == it.n_rung.load(Ordering::SeqCst);
+            let is_current = self.refresher.get().is_some_and(done);
+            if is_current || left.is_zero() {
+                return is_current;
+            }
+            std::thread::sleep(step);
+            left = left.saturating_sub(step);
+        }
+    }
+
+    /// Ends the keyword thread after its last commit and writes the vectors out for a quick start.
+    ///
+    /// # Errors
+    /// Internal, where the disk refuses; nothing is lost but time at the next start.
+    pub fn rest(&self) -> Result<()> {
+        if let Some(refresher) = self.refresher.get() {
+            drop(refresher.bell.lock().unwrap_or_else(PoisonError::into_inner).take());
+            let thread = refresher.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // A thread that panicked has nothing more to commit; its index is made anew at the next start.
+            drop(thread.map(JoinHandle::join));
+        }
+        let live = self.live();
+        let stamp = snapshot::Stamp { database: self.db.id(), sequence: live.seq, model: model_hash() };
+        let folder = vectors_folder(&self.db);
+        // Something else under the name of a copy is in its way.
+        if folder.exists() && !folder.is_dir() {
+            std::fs::remove_file(&folder).or_internal("making room for the vectors")?;
+        }
+        std::fs::create_dir_all(&folder).or_internal("making the vectors' directory")?;
+        live.vectors.save(&folder.join("slab"), &stamp).or_internal("writing the vectors out")
+    }
+
+    fn ring(&self) {
+        let Some(refresher) = self.refresher.get() else { return };
+        refresher.n_rung.fetch_add(1, Ordering::SeqCst);
+        if let Some(bell) = &*refresher.bell.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Nobody listens once the thread has ended; its index is a copy and comes back.
+            bell.send(()).ok();
+        }
+    }
+
+    /// Brings the keyword index up to what memory holds.
+    fn refresh_keywords(&self, index: &mut Keywords) -> Result<()> {
+        let seq = self.live().seq;
+        let now = Stamp::new(self.db.id(), seq);
+        let is_replay = index.stamp().is_some_and(|stamp| stamp.can_become(&now));
+        if is_replay {
+            let since = index.stamp().map_or(0, |stamp| stamp.seq);
+            let changes = self.db.read_here(|tx| tx.changes_after(since))?;
+            let mut numbers: Vec<u32> =
+                changes.iter().filter(|it| it.change != Change::Slots).map(|it| it.mentor.0).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            for number in numbers {
+                index.put(number, self.stems_of(MentorNo(number))?.as_deref())?;
+            }
+        } else {
+            *self.keywords.write().unwrap_or_else(PoisonError::into_inner) = None;
+            index.clear()?;
+            let mut all = Vec::new();
+            self.db.read_here(|tx| {
+                mentors::for_each(tx, |mentor| {
+                    all.push((mentor.number.0, stems(&mentor)));
+                    Ok(())
+                })
+            })?;
+            for (number, stems) in all {
+                index.put(number, stems.as_deref())?;
+            }
+        }
+        if index.stamp() != Some(&now) {
+            index.commit(now)?;
+        }
+        let mut reader = self.keywords.write().unwrap_or_else(PoisonError::into_inner);
+        if reader.is_none() {
+            *reader = Some(index.reader());
+        }
+        Ok(())
+    }
+
+    fn stems_of(&self, number: MentorNo) -> Result<Option<String>> {
+        let mentor = self.db.read_here(|tx| mentors::by_number(tx, number))?;
+        Ok(mentor.as_ref().and_then(stems))
+    }
+}
+
+/// The stems of a visible mentor's texts.
+fn stems(mentor: &Mentor) -> Option<String> {
+    mentor.is_visible().then(|| super::lexicon::Lexicon::stems(&texts(mentor)))
+}
+
+/// The keyword thread: opens the index, then follows the bell until the matcher is gone.
+fn keep_keywords(matcher: &Weak<Matcher>, bell: &Receiver<()>) {
+    let mut index: Option<Keywords> = None;
+    while bell.recv().is_ok() {
+        gather(bell);
+        let Some(matcher) = matcher.upgrade() else { return };
+        if let Err(refusal) = refresh(&matcher, &mut index) {
+            tracing::error!(cause = refusal.cause(), "the keyword index could not be brought up to date: {refusal}");
+            // The writer may hold half of it: the next try opens it anew.
+            index = None;
+            std::thread::sleep(PAUSE);
+            matcher.ring();
+        }
+    }
+}
+
+fn refresh(matcher: &Matcher, index: &mut Option<Keywords>) -> Result<()> {
+    let opened = match index.take() {
+        Some(opened) => opened,
+        None => Keywords::open(&keywords::directory(matcher.db.directory()))?,
+    };
+    let n_rung = matcher.refresher.get().map_or(0, |it| it.n_rung.load(Ordering::SeqCst));
+    matcher.refresh_keywords(index.insert(opened))?;
+    if let Some(refresher) = matcher.refresher.get() {
+        refresher.n_done.store(n_rung, Ordering::SeqCst);
+    }
+    Ok(())
+}
+
+/// Waits a moment for more, so that many changes share one commit; never long enough to be noticed.
+fn gather(bell: &Receiver<()>) {
+    for _ in 0..LONGEST_GATHERING {
+        if bell.recv_timeout(GATHER).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads everybody from the database; mentors whose vectors are missing or of an older profile get a job.
+fn load(db: &Db, settings: Settings) -> Result<Live> {
+    let mut live = Live::new(settings.tier);
+    let mut waiting = Vec::new();
+    db.read_here(|tx| {
+        live.seq = tx.last_change()?;
+        mentors::for_each(tx, |mentor| {
+            let loaded = loaded(tx, mentor)?;
+            if !loaded.has_current_vectors() {
+                waiting.push(loaded.mentor.number);
+            }
+            live.put(loaded);
+            Ok(())
+        })
+    })?;
+    live.vectors.settle();
+    if !waiting.is_empty() {
+        db.write_here(|tx| waiting.iter().try_for_each(|it| jobs::enqueue(tx, jobs::Kind::Embed, &it.0.to_string())))?;
+    }
+    Ok(live)
+}
+
+fn loaded(tx: &Tx<'_>, mentor: Mentor) -> Result<Loaded> {
+    let model = model_hash();
+    let units = store::vectors(tx, &model, mentor.number)?.unwrap_or_default();
+    let mut tags = Vec::with_capacity(mentor.profile.expertise.len());
+    for expertise in &mentor.profile.expertise {
+        match store::embedding(tx, &model, &text_hash(&expertise.area))? {
+            Some(vector) => tags.push(vector),
+            None => break,
+        }
+    }
+    let standing = store::standing(tx, mentor.number)?;
+    Ok(Loaded { mentor, standing, units, tags })
+}
+
+fn text_hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+fn vectors_folder(db: &Db) -> PathBuf {
+    db.directory().join("vectors")
+}

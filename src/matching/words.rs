@@ -1,0 +1,265 @@
+//! Texts as the keyword side sees them: words with their places, folded to plain lower case,
+//! stop words dropped, stemmed. One analysis serves the index, the question, the tags and the
+//! highlighting. Pure: no I/O.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use frostem::{Algorithm, Stemmer};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Words that say nothing about what is needed: the grammar of English, and the manners of asking for help.
+static STOP_WORDS: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("words/stop.txt").split_whitespace().collect());
+
+/// British spellings whose American twin the rules below would miss.
+const TWINS: &[(&str, &str)] = &[
+    ("programme", "program"),
+    ("programmes", "programs"),
+    ("centre", "center"),
+    ("centres", "centers"),
+    ("licence", "license"),
+    ("licences", "licenses"),
+    ("defence", "defense"),
+    ("catalogue", "catalog"),
+    ("cheque", "check"),
+    ("cheques", "checks"),
+    ("tyres", "tires"),
+];
+
+/// A word as it stands in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Its bytes in the text.
+    pub place: Range<usize>,
+    /// In lower case without accents.
+    pub folded: String,
+}
+
+/// A stemmed word and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Its bytes in the text.
+    pub place: Range<usize>,
+    /// The stem that stands for the word and its kin.
+    pub stem: String,
+    /// Whether it is the whole of a hyphenated word whose halves stand for themselves too.
+    pub is_joined: bool,
+}
+
+/// The words of a text: runs of letters and digits, accents belonging to their letters.
+pub fn words(text: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (at, letter) in text.char_indices() {
+        let is_inside = letter.is_alphanumeric() || (start.is_some() && is_combining_mark(letter));
+        match (start, is_inside) {
+            (None, true) => start = Some(at),
+            (Some(from), false) => {
+                words.push(word(text, from..at));
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    words.extend(start.map(|from| word(text, from..text.len())));
+    words
+}
+
+fn word(text: &str, place: Range<usize>) -> Word {
+    Word { folded: fold(&text[place.clone()]), place }
+}
+
+/// Lower case without accents: "Café" and "cafe" are one word.
+pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.nfkd().filter(|letter| !is_combining_mark(*letter)).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a folded word says nothing about what is needed.
+pub fn is_stop_word(folded: &str) -> bool {
+    STOP_WORDS.contains(folded)
+}
+
+/// The stem of a folded word, British and American spellings made one.
+pub fn stem(folded: &str) -> String {
+    thread_local! {
+        static STEMMER: RefCell<Stemmer> = RefCell::new(Stemmer::new(Algorithm::English));
+    }
+    let twin = TWINS.iter().find(|(british, _)| *british == folded).map_or(folded, |(_, american)| american);
+    let american = our_to_or(ise_to_ize(twin));
+    STEMMER.with(|stemmer| stemmer.borrow_mut().stem(&american).into_owned())
+}
+
+/// "organisation" becomes "organization"; words under seven letters ("rise", "noise") stay.
+fn ise_to_ize(word: &str) -> Cow<'_, str> {
+    if word.len() >= 7 {
+        for ending in ["e", "ed", "es", "er", "ers", "ing", "ation", "ations", "ational"] {
+            if let Some(trunk) = word.strip_suffix(ending).and_then(|rest| rest.strip_suffix("is")) {
+                return format!("{trunk}iz{ending}").into();
+            }
+        }
+    }
+    word.into()
+}
+
+/// "behaviour" becomes "behavior"; words under six letters ("four", "hour") stay.
+fn our_to_or(word: Cow<'_, str>) -> Cow<'_, str> {
+    if word.len() >= 6 {
+        for ending in ["", "s", "ed", "ing", "al"] {
+            if let Some(trunk) = word.strip_suffix(ending).and_then(|rest| rest.strip_suffix("our")) {
+                return format!("{trunk}or{ending}").into();
+            }
+        }
+    }
+    word
+}
+
+/// The stems of a text in their order, stop words left out. The two halves of a hyphenated word
+/// come with the whole between them ("e-commerce": e, ecommerc, commerc).
+pub fn terms(text: &str) -> Vec<Term> {
+    let pieces = pieces(text);
+    let mut terms = Vec::with_capacity(pieces.len());
+    for (at, piece) in pieces.iter().enumerate() {
+        if !is_stop_word(&piece.folded) {
+            terms.push(Term { place: piece.place.clone(), stem: stem(&piece.folded), is_joined: false });
+        }
+        if let Some(second) = pieces.get(at + 1).filter(|second| are_hyphenated(text, piece, second)) {
+            let joined = format!("{}{}", piece.folded, second.folded);
+            let place = piece.place.start..second.place.end;
+            terms.push(Term { place, stem: stem(&joined), is_joined: true });
+        }
+    }
+    terms
+}
+
+fn are_hyphenated(text: &str, first: &Word, second: &Word) -> bool {
+    let all_letters = |word: &Word| word.folded.chars().all(char::is_alphabetic);
+    matches!(&text[first.place.end..second.place.start], "-" | "\u{2010}" | "\u{2011}")
+        && all_letters(first)
+        && all_letters(second)
+}
+
+/// Words with the habits of abbreviations undone: "O-1" and "510(k)" are one word each, "SOC2" is two.
+fn pieces(text: &str) -> Vec<Word> {
+    let mut pieces: Vec<Word> = Vec::new();
+    for word in words(text) {
+        if let Some(last) = pieces.last_mut()
+            && belong_together(
+                &text[last.place.end..word.place.start],
+                text[word.place.end..].chars().next(),
+                last,
+                &word,
+            )
+        {
+            last.place.end = word.place.end;
+            last.folded.push_str(&word.folded);
+        } else if let Some(at) = letters_before_digits(&word.folded) {
+            let (letters, digits) = word.folded.split_at(at);
+            let middle = word.place.start + at;
+            pieces.push(Word { place: word.place.start..middle, folded: letters.to_owned() });
+            pieces.push(Word { place: middle..word.place.end, folded: digits.to_owned() });
+        } else {
+            pieces.push(word);
+        }
+    }
+    pieces
+}
+
+fn belong_together(between: &str, after: Option<char>, last: &Word, word: &Word) -> bool {
+    let starts_with_digit = |text: &str| text.starts_with(|letter: char| letter.is_ascii_digit());
+    let is_visa_like = between == "-"
+        && last.folded.len() <= 2
+        && last.folded.chars().all(|letter| letter.is_ascii_lowercase())
+        && starts_with_digit(&word.folded);
+    let is_paragraph_like = between == "("
+        && after == Some(')')
+        && last.folded.ends_with(|letter: char| letter.is_ascii_digit())
+        && word.folded.len() == 1
+        && word.folded.chars().all(|letter| letter.is_ascii_lowercase());
+    is_visa_like || is_paragraph_like
+}
+
+/// Where the digits begin in a word like "soc2" or "iso27001": two letters or more, then one to five digits.
+fn letters_before_digits(folded: &str) -> Option<usize> {
+    let at = folded.find(|letter: char| letter.is_ascii_digit())?;
+    let (letters, digits) = folded.split_at(at);
+    let is_so = letters.len() >= 2
+        && letters.chars().all(|letter| letter.is_ascii_lowercase())
+        && digits.len() <= 5
+        && digits.chars().all(|digit| digit.is_ascii_digit());
+    is_so.then_some(at)
+}
+
+/// The different stems of a question, in their order. The whole of a hyphenated word counts only
+/// where `is_known` has heard of it.
+pub fn question_stems(question: &str, is_known: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut stems: Vec<String> = Vec::new();
+    let mut joined: Vec<String> = Vec::new();
+    for term in terms(question) {
+        let to = if term.is_joined { &mut joined } else { &mut stems };
+        if !to.contains(&term.stem) {
+            to.push(term.stem);
+        }
+    }
+    joined.retain(|stem| is_known(stem) && !stems.contains(stem));
+    stems.extend(joined);
+    stems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stems(text: &str) -> Vec<String> {
+        terms(text).into_iter().map(|term| term.stem).collect()
+    }
+
+    #[test]
+    fn words_are_folded_and_know_their_place() {
+        let text = "Café, Cafe\u{301} & O'Neil!";
+        let words = words(text);
+        assert_eq!(words.iter().map(|it| it.folded.as_str()).collect::<Vec<_>>(), ["cafe", "cafe", "o", "neil"]);
+        assert_eq!(&text[words[1].place.clone()], "Cafe\u{301}");
+    }
+
+    #[test]
+    fn kin_share_a_stem_across_the_atlantic() {
+        for (one, other) in [
+            ("pricing", "prices"),
+            ("organisation", "organizations"),
+            ("behaviour", "behaviors"),
+            ("licence", "licensing"),
+            ("fundraising", "fundraise"),
+        ] {
+            assert_eq!(stem(one), stem(other), "{one} and {other}");
+        }
+        assert_ne!(stem("hour"), stem("hor"));
+    }
+
+    #[test]
+    fn abbreviations_are_read_as_people_write_them() {
+        assert_eq!(stems("O-1 visa, 510(k), SOC2 and ISO27001"), ["o1", "visa", "510k", "soc", "2", "iso", "27001"]);
+        assert_eq!(stems("e-commerce"), ["e", "ecommerc", "commerc"]);
+    }
+
+    #[test]
+    fn a_question_counts_each_stem_once_and_joins_only_what_is_known() {
+        let known = |stem: &str| stem == "ecommerc";
+        assert_eq!(
+            question_stems("How do I price my e-commerce pre-seed price?", known),
+            ["price", "e", "commerc", "pre", "seed", "ecommerc"]
+        );
+    }
+
+    #[test]
+    fn asking_politely_adds_no_words() {
+        assert!(stems("Could somebody please help me with this?").is_empty());
+    }
+}

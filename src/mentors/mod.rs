@@ -1,0 +1,362 @@
+//! Mentors' profiles: what they say of themselves, their tags, who may see them. Every way in
+//! (webhook, import, editor, their own page) ends in `put`, so that each leaves the same traces:
+//! the rows, one line in the change log, one job that makes the vectors.
+
+mod fields;
+mod store;
+
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::{self, NewUser, Role};
+use crate::clock::Moment;
+use crate::db::{Change, Tx};
+use crate::error::{Error, Result};
+use crate::ids::{MentorId, MentorNo, UserId};
+use crate::jobs;
+
+pub use fields::{MAX_TAGS, checked_list, checked_text, checked_url};
+
+/// Who gets to see a mentor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Anyone signed in finds and books them.
+    #[default]
+    Public,
+    /// Anyone finds them; they accept each request.
+    Limited,
+    /// Nobody finds them.
+    Private,
+}
+
+impl Visibility {
+    /// The word in the database and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Limited => "limited",
+            Self::Private => "private",
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        match name {
+            "public" => Self::Public,
+            "limited" => Self::Limited,
+            _ => Self::Private,
+        }
+    }
+}
+
+/// One thing a mentor knows about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expertise {
+    /// The tag itself.
+    pub area: String,
+    /// A finer word for it.
+    pub subarea: Option<String>,
+    /// How much it counts; 1 unless said otherwise.
+    pub weight: f64,
+}
+
+impl Expertise {
+    /// A tag with nothing more said about it.
+    pub fn plain(area: impl Into<String>) -> Self {
+        Self { area: area.into(), subarea: None, weight: 1.0 }
+    }
+}
+
+/// What a mentor says of themselves, and how the program treats them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    /// One line.
+    pub headline: String,
+    /// Some paragraphs.
+    pub bio: String,
+    /// Where they work.
+    pub company: String,
+    /// As what.
+    pub title: String,
+    /// Fields of business, the first one foremost.
+    pub industries: Vec<String>,
+    /// Stages of a company they help best, the first one foremost.
+    pub stages: Vec<String>,
+    /// Languages they speak.
+    pub languages: Vec<String>,
+    /// Their tags, the first ones foremost.
+    pub expertise: Vec<Expertise>,
+    /// Who may see them.
+    pub visibility: Visibility,
+    /// Whether the program has them in use.
+    pub is_active: bool,
+    /// Takes nobody new until then.
+    pub paused_until: Option<Moment>,
+    /// Sessions a week they are willing to hold.
+    pub load_cap_per_week: u32,
+    /// A picture (https).
+    pub photo_url: Option<String>,
+    /// Their page on LinkedIn (https).
+    pub linkedin_url: Option<String>,
+    /// Their own meeting room (https).
+    pub meeting_url: Option<String>,
+}
+
+/// A mentor as stored.
+#[derive(Clone, Debug)]
+pub struct Mentor {
+    /// For programs outside.
+    pub id: MentorId,
+    /// For bitmaps and slabs inside.
+    pub number: MentorNo,
+    /// Their account.
+    pub user: UserId,
+    /// Their name.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// IANA zone.
+    pub timezone: String,
+    /// Whether their account is in use.
+    pub has_active_account: bool,
+    /// The record they come from, where an Airtable base has them.
+    pub record: Option<String>,
+    /// The rest.
+    pub profile: Profile,
+}
+
+impl Mentor {
+    /// Whether mentees may find them, pauses aside.
+    pub fn is_visible(&self) -> bool {
+        self.profile.is_active && self.has_active_account && self.profile.visibility != Visibility::Private
+    }
+}
+
+/// What is to become of one field.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Patch<T> {
+    /// Stays as it is.
+    #[default]
+    Keep,
+    /// Becomes empty, or its default.
+    Clear,
+    /// Becomes this.
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    fn apply(self, to: &mut T, empty: T) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *to = empty,
+            Self::Set(value) => *to = value,
+        }
+    }
+}
+
+/// A change to a mentor, its values already checked.
+#[derive(Clone, Debug, Default)]
+pub struct Edit {
+    /// The address, already checked.
+    pub email: Option<String>,
+    /// The name, already checked.
+    pub name: Option<String>,
+    /// IANA zone, already checked.
+    pub timezone: Patch<String>,
+    /// `Profile::headline`
+    pub headline: Patch<String>,
+    /// `Profile::bio`
+    pub bio: Patch<String>,
+    /// `Profile::company`
+    pub company: Patch<String>,
+    /// `Profile::title`
+    pub title: Patch<String>,
+    /// `Profile::industries`
+    pub industries: Patch<Vec<String>>,
+    /// `Profile::stages`
+    pub stages: Patch<Vec<String>>,
+    /// `Profile::languages`
+    pub languages: Patch<Vec<String>>,
+    /// `Profile::expertise`
+    pub expertise: Patch<Vec<Expertise>>,
+    /// `Profile::visibility`
+    pub visibility: Patch<Visibility>,
+    /// `Profile::is_active`
+    pub is_active: Patch<bool>,
+    /// `Profile::paused_until`
+    pub paused_until: Patch<Moment>,
+    /// `Profile::load_cap_per_week`
+    pub load_cap_per_week: Patch<u32>,
+    /// `Profile::photo_url`
+    pub photo_url: Patch<String>,
+    /// `Profile::linkedin_url`
+    pub linkedin_url: Patch<String>,
+    /// `Profile::meeting_url`
+    pub meeting_url: Patch<String>,
+}
+
+/// Sessions a week for a mentor who never said.
+const DEFAULT_LOAD_CAP: u32 = 5;
+
+impl Edit {
+    fn apply(self, profile: &mut Profile) {
+        self.headline.apply(&mut profile.headline, String::new());
+        self.bio.apply(&mut profile.bio, String::new());
+        self.company.apply(&mut profile.company, String::new());
+        self.title.apply(&mut profile.title, String::new());
+        self.industries.apply(&mut profile.industries, Vec::new());
+        self.stages.apply(&mut profile.stages, Vec::new());
+        self.languages.apply(&mut profile.languages, Vec::new());
+        self.expertise.apply(&mut profile.expertise, Vec::new());
+        self.visibility.apply(&mut profile.visibility, Visibility::Public);
+        self.is_active.apply(&mut profile.is_active, true);
+        self.load_cap_per_week.apply(&mut profile.load_cap_per_week, DEFAULT_LOAD_CAP);
+        optional(self.paused_until, &mut profile.paused_until);
+        optional(self.photo_url, &mut profile.photo_url);
+        optional(self.linkedin_url, &mut profile.linkedin_url);
+        optional(self.meeting_url, &mut profile.meeting_url);
+    }
+}
+
+fn optional<T>(patch: Patch<T>, to: &mut Option<T>) {
+    match patch {
+        Patch::Keep => {}
+        Patch::Clear => *to = None,
+        Patch::Set(value) => *to = Some(value),
+    }
+}
+
+/// What `put` did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Whom it was about.
+    pub mentor: MentorId,
+    /// Their number.
+    pub number: MentorNo,
+    /// Whether anything is different now.
+    pub has_changed: bool,
+}
+
+/// Creates or changes the mentor that an outside record stands for. The record is known by its
+/// id; a new record takes over a mentor without one by the e-mail address. Saying what is
+/// already so changes nothing and leaves no trace.
+///
+/// # Errors
+/// `email_taken` where the address belongs to a pm, an admin or another record; `Invalid` where a
+/// new mentor has no address or no name.
+pub fn put(tx: &Tx<'_>, record: &str, edit: Edit) -> Result<Put> {
+    let known = match store::by_record(tx, record)? {
+        Some(mentor) => Some(mentor),
+        None => adoptable(tx, &edit)?,
+    };
+    match known {
+        Some(mentor) => change(tx, mentor, Some(record), edit),
+        None => create(tx, record, edit),
+    }
+}
+
+/// Changes a mentor that is there.
+///
+/// # Errors
+/// `email_taken`, as for `put`.
+pub fn change(tx: &Tx<'_>, mentor: Mentor, record: Option<&str>, edit: Edit) -> Result<Put> {
+    let email = edit.email.clone().filter(|email| *email != mentor.email);
+    let name = edit.name.clone().filter(|name| *name != mentor.name);
+    let timezone = match edit.timezone.clone() {
+        Patch::Keep => None,
+        Patch::Clear => Some("UTC".to_owned()),
+        Patch::Set(zone) => Some(zone),
+    }
+    .filter(|zone| *zone != mentor.timezone);
+    let mut profile = mentor.profile.clone();
+    edit.apply(&mut profile);
+    let is_adopted = record.is_some_and(|record| mentor.record.as_deref() != Some(record));
+    let has_new_account = email.is_some() || name.is_some() || timezone.is_some();
+    let has_changed = has_new_account || is_adopted || profile != mentor.profile;
+    if has_changed {
+        if has_new_account {
+            accounts::update(tx, mentor.user, email.as_deref(), name.as_deref(), timezone.as_deref())?;
+        }
+        let record = record.or(mentor.record.as_deref());
+        store::update(tx, mentor.number, record, &profile)?;
+        if profile.expertise != mentor.profile.expertise {
+            store::replace_expertise(tx, mentor.number, &profile.expertise)?;
+        }
+        leave_traces(tx, mentor.number)?;
+    }
+    Ok(Put { mentor: mentor.id, number: mentor.number, has_changed })
+}
+
+fn create(tx: &Tx<'_>, record: &str, edit: Edit) -> Result<Put> {
+    let email = edit.email.clone().ok_or_else(|| Error::field("Email", "is needed for a new mentor"))?;
+    let name = edit.name.clone().ok_or_else(|| Error::field("Name", "is needed for a new mentor"))?;
+    let timezone = match &edit.timezone {
+        Patch::Set(zone) => zone.clone(),
+        Patch::Keep | Patch::Clear => "UTC".to_owned(),
+    };
+    let user = match accounts::user_by_email(tx, &email)? {
+        // A mentee who now also mentors; `adoptable` has refused everybody else.
+        Some(user) => user.id,
+        None => accounts::create(tx, &NewUser { email, name, role: Role::Mentor, timezone, password_hash: None })?.id,
+    };
+    let mut profile = Profile { is_active: true, load_cap_per_week: DEFAULT_LOAD_CAP, ..Profile::default() };
+    edit.apply(&mut profile);
+    let id = MentorId::random();
+    let number = store::insert(tx, id, user, record, &profile)?;
+    store::replace_expertise(tx, number, &profile.expertise)?;
+    leave_traces(tx, number)?;
+    Ok(Put { mentor: id, number, has_changed: true })
+}
+
+/// The mentor without a record whom a new record's address names, if any.
+fn adoptable(tx: &Tx<'_>, edit: &Edit) -> Result<Option<Mentor>> {
+    let Some(email) = &edit.email else { return Ok(None) };
+    let Some(user) = accounts::user_by_email(tx, email)? else { return Ok(None) };
+    let taken = || Error::conflict("email_taken", "That e-mail address belongs to somebody else.");
+    if user.role.is_staff() {
+        return Err(taken());
+    }
+    match store::by_user(tx, user.id)? {
+        Some(mentor) if mentor.record.is_some() => Err(taken()),
+        mentor => Ok(mentor),
+    }
+}
+
+fn leave_traces(tx: &Tx<'_>, number: MentorNo) -> Result<()> {
+    tx.note(number, Change::Profile)?;
+    jobs::enqueue(tx, jobs::Kind::Embed, &number.0.to_string())
+}
+
+/// The mentor with this id.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn mentor(tx: &Tx<'_>, id: MentorId) -> Result<Option<Mentor>> {
+    store::by_id(tx, id)
+}
+
+/// The mentor with this number.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn by_number(tx: &Tx<'_>, number: MentorNo) -> Result<Option<Mentor>> {
+    store::by_number(tx, number)
+}
+
+/// The mentor whose account this is.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn of_user(tx: &Tx<'_>, user: UserId) -> Result<Option<Mentor>> {
+    store::by_user(tx, user)
+}
+
+/// Calls `each` for every mentor in the order of their numbers, one at a time.
+///
+/// # Errors
+/// Those of `each`.
+pub fn for_each(tx: &Tx<'_>, each: impl FnMut(Mentor) -> Result<()>) -> Result<()> {
+    store::for_each(tx, each)
+}
+
+#[cfg(test)]
+mod tests;

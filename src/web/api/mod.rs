@@ -1,0 +1,6 @@
+//! The JSON endpoints of `api.md`, one file a topic.
+
+pub mod auth;
+pub mod matches;
+pub mod mentors;
+pub mod operations;

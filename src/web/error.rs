@@ -1,0 +1,109 @@
+//! The two faces of an error: JSON under `/api`, a page elsewhere. It holds the only `match` from
+//! `Kind` to a status code, and logs what is Tandem's own fault once, with the request's id.
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::layout::Frame;
+use super::pages::problem;
+use crate::app::App;
+use crate::error::{Error, Kind};
+
+/// Seconds after which a request that found Tandem busy may try again.
+const RETRY_SECONDS: u32 = 1;
+
+/// What a handler's `Error` becomes until `faces` knows where it happened.
+#[derive(Debug)]
+pub struct Refusal(pub Error);
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+/// An error on its way out, carried in the response until its face is known.
+#[derive(Clone)]
+struct Carried(std::sync::Arc<Error>);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = status(self.0.kind).into_response();
+        response.extensions_mut().insert(Carried(std::sync::Arc::new(self.0)));
+        response
+    }
+}
+
+const fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Malformed => StatusCode::BAD_REQUEST,
+        Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::SignedOut => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Gives each error the face that fits its path.
+pub async fn faces(axum::extract::State(app): axum::extract::State<App>, request: Request, next: Next) -> Response {
+    let request_id = super::request_id(request.headers());
+    let path = request.uri().path().to_owned();
+    let is_signin_wanted = request.method() == axum::http::Method::GET;
+    let target = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
+    let viewer = super::identity::viewer(&app, request.headers()).await;
+    let mut response = next.run(request).await;
+    let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() else { return response };
+    if error.kind == Kind::Internal {
+        tracing::error!(request_id, path, code = error.code, cause = error.cause(), "{error}");
+    } else if let Some(cause) = error.cause() {
+        tracing::warn!(request_id, path, code = error.code, cause, "{error}");
+    }
+    let is_api = path.starts_with("/api/");
+    let mut faced = if is_api {
+        as_json(&error, &request_id)
+    } else if error.kind == Kind::SignedOut && is_signin_wanted {
+        let next = form_urlencoded::byte_serialize(target.as_bytes()).collect::<String>();
+        axum::response::Redirect::to(&format!("/signin?next={next}")).into_response()
+    } else {
+        as_page(&app, &error, &request_id, &path, viewer.as_ref())
+    };
+    if error.kind == Kind::Busy {
+        faced.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+    }
+    faced
+}
+
+fn as_json(error: &Error, request_id: &str) -> Response {
+    let mut body = json!({ "error": error.message, "code": error.code, "requestId": request_id });
+    if !error.fields.is_empty() {
+        body["fields"] = json!(error.fields);
+    }
+    (status(error.kind), [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+fn as_page(app: &App, error: &Error, request_id: &str, path: &str, viewer: Option<&super::layout::Viewer>) -> Response {
+    let status = status(error.kind);
+    let frame = Frame {
+        title: "Something went wrong",
+        path,
+        viewer,
+        program: &app.config.program.name,
+        assets: super::assets::HASH,
+    };
+    let view = problem::ProblemView {
+        status: status.as_u16(),
+        message: error.message.to_string(),
+        request_id: request_id.to_owned(),
+        retry_seconds: (error.kind == Kind::Busy).then_some(RETRY_SECONDS),
+    };
+    (status, axum::response::Html(problem::render(&frame, &view).into_string())).into_response()
+}

@@ -1,0 +1,331 @@
+//! The handlers of the pages: typed input, one verb, a view. How a page looks is its own file's affair.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::mentor::{CardView, DayView, MentorView, ReasonView, SignalView, SlotView, TagView};
+use super::search::{AnswerView, Asked, ChoiceView, Outcome, SearchView};
+use super::{home, mentor, search, signin};
+use crate::accounts;
+use crate::app::App;
+use crate::clock::Moment;
+use crate::config::Signup;
+use crate::error::{Error, Kind};
+use crate::ids::MentorId;
+use crate::matching::{Ask, Facet, Match, Question, Ranking, SLOT_DAYS, Slot};
+use crate::web::assets::HASH;
+use crate::web::error::Refusal;
+use crate::web::extract::{Form, Id, Query};
+use crate::web::identity::{self, SignedIn};
+use crate::web::layout::{Frame, Viewer, When};
+
+/// Values offered for each filter: the most common ones.
+const CHOICES: usize = 24;
+
+fn frame<'a>(app: &'a App, title: &'a str, path: &'a str, viewer: Option<&'a Viewer>) -> Frame<'a> {
+    Frame { title, path, viewer, program: &app.config.program.name, assets: HASH }
+}
+
+/// `GET /`
+pub async fn home(State(app): State<App>, login: Option<SignedIn>) -> Response {
+    if login.is_some() {
+        return Redirect::to("/search").into_response();
+    }
+    let view = home::HomeView { n_mentors: app.matcher.n_visible(), is_signup_open: false };
+    Html(home::render(&frame(&app, &app.config.program.name, "/", None), &view).into_string()).into_response()
+}
+
+/// What `/signin` may be asked with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct SigninQuery {
+    next: String,
+}
+
+/// `GET /signin`
+pub async fn signin(State(app): State<App>, login: Option<SignedIn>, Query(query): Query<SigninQuery>) -> Response {
+    let next = local_path(&query.next);
+    if login.is_some() {
+        return Redirect::to(&next).into_response();
+    }
+    signin_page(&app, String::new(), next, None, StatusCode::OK)
+}
+
+fn signin_page(app: &App, email: String, next: String, error: Option<String>, status: StatusCode) -> Response {
+    let demo = app.demo.iter().flat_map(|demo| demo.accounts()).map(|account| signin::DemoAccount {
+        role: account.role.to_owned(),
+        email: account.email.to_owned(),
+        password: account.password.to_owned(),
+    });
+    // Sign-up has no page yet; the invitation to it appears with it.
+    let _ = Signup::Open;
+    let view = signin::SigninView { email, next, error, demo: demo.collect(), is_signup_open: false };
+    (status, Html(signin::render(&frame(app, "Sign in", "/signin", None), &view).into_string())).into_response()
+}
+
+/// The sign-in form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct SigninForm {
+    email: String,
+    password: String,
+    next: String,
+}
+
+/// `POST /signin`
+pub async fn sign_in(
+    State(app): State<App>,
+    address: Option<axum::Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
+    Form(form): Form<SigninForm>,
+) -> Result<Response, Refusal> {
+    let next = local_path(&form.next);
+    let device = identity::device(&headers, address.map(|address| address.0.0.ip()));
+    let outcome =
+        accounts::sign_in(&app.db, &app.passwords, identity::rules(&app), &form.email, form.password, device).await;
+    match outcome {
+        Ok((_, secret)) => {
+            Ok(([(header::SET_COOKIE, identity::set_cookie(&app, &secret))], Redirect::to(&next)).into_response())
+        }
+        Err(refusal) if refusal.kind == Kind::SignedOut => {
+            let status = StatusCode::UNAUTHORIZED;
+            Ok(signin_page(&app, form.email, next, Some(refusal.message.to_string()), status))
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// `POST /signout`
+pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, Refusal> {
+    if let Some(secret) = identity::secret(&app, &headers) {
+        accounts::sign_out(&app.db, &secret).await?;
+    }
+    Ok(([(header::SET_COOKIE, identity::clear_cookie(&app))], Redirect::to("/signin")).into_response())
+}
+
+/// A path of this site, or the search page: nobody is sent elsewhere by a link.
+fn local_path(next: &str) -> String {
+    let is_local = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains('\\')
+        && !next.contains(|letter: char| letter.is_control() || letter.is_whitespace())
+        && next.len() <= 4_000;
+    if is_local { next.to_owned() } else { "/search".to_owned() }
+}
+
+/// `GET /search`
+pub async fn search(
+    State(app): State<App>,
+    SignedIn(login): SignedIn,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let asked = Asked::read(query.as_deref().unwrap_or_default());
+    let viewer = identity::as_viewer(&login);
+    let zone = login.user.timezone;
+    let (outcome, status) = match &asked.question {
+        None => (Outcome::Start, StatusCode::OK),
+        Some(question) => match ask(&asked, question) {
+            Err(refusal) if refusal.kind == Kind::Invalid => {
+                (Outcome::Refused(words(&refusal)), StatusCode::UNPROCESSABLE_ENTITY)
+            }
+            Err(refusal) => return Err(refusal.into()),
+            Ok(ask) => (Outcome::Answered(answer_view(&app.matcher.answer(ask).await?, &zone)), StatusCode::OK),
+        },
+    };
+    let title = asked
+        .question
+        .as_ref()
+        .filter(|it| !it.trim().is_empty())
+        .map_or_else(|| "Find a mentor".to_owned(), |question| question.chars().take(60).collect());
+    let view = SearchView {
+        industries: choices(&app, Facet::Industry),
+        stages: choices(&app, Facet::Stage),
+        expertise: choices(&app, Facet::Expertise),
+        examples: EXAMPLES.iter().map(|it| (*it).to_owned()).collect(),
+        zone,
+        asked,
+        outcome,
+    };
+    Ok((status, Html(search::render(&frame(&app, &title, "/search", Some(&viewer)), &view).into_string()))
+        .into_response())
+}
+
+/// Shown before the first question: how one may write here, from two words to a story.
+const EXAMPLES: &[&str] = &[
+    "Help with fundraising",
+    "How do I decide what to charge for a pilot?",
+    "People sign up, look around once and never come back",
+    "First sales hire for a B2B start-up",
+];
+
+fn ask(asked: &Asked, question: &str) -> Result<Ask, Error> {
+    Ask::check(Question {
+        query: question.to_owned(),
+        industries: asked.industries.clone(),
+        stages: asked.stages.clone(),
+        expertise: asked.expertise.clone(),
+        limit: u32::try_from(asked.n_shown).ok(),
+        available_within_days: asked.within_days.map(u32::from),
+        exact: asked.is_exact,
+        min_score: None,
+    })
+}
+
+fn words(refusal: &Error) -> String {
+    match refusal.fields.get("query") {
+        Some(problem) => format!("Your question {problem}."),
+        None => format!("{}.", refusal.message),
+    }
+}
+
+fn choices(app: &App, facet: Facet) -> Vec<ChoiceView> {
+    let values = app.matcher.values(facet, CHOICES);
+    values.into_iter().map(|(value, n_mentors)| ChoiceView { value, n_mentors }).collect()
+}
+
+fn answer_view(ranking: &Ranking, zone: &str) -> AnswerView {
+    AnswerView {
+        n_fitting: ranking.count,
+        cards: ranking.matches.iter().map(|it| card_view(it, zone)).collect(),
+        near_misses: ranking.near_misses.iter().map(|it| card_view(it, zone)).collect(),
+        corrected: ranking.corrected.clone(),
+        degraded: ranking.degraded.iter().map(|part| degraded(part).to_owned()).collect(),
+    }
+}
+
+fn degraded(part: &str) -> &'static str {
+    match part {
+        "keyword" => "The word index is being rebuilt; mentors are found by meaning alone for the moment.",
+        _ => "Some profiles are still being read; answers will be fuller in a moment.",
+    }
+}
+
+fn card_view(it: &Match, zone: &str) -> CardView {
+    let card = &it.card;
+    let is_matched = |tag: &str| it.reasons.iter().any(|reason| reason.kind == "expertise" && reason.text == tag);
+    CardView {
+        id: card.id.to_string(),
+        name: card.name.clone(),
+        photo_url: card.photo_url.clone(),
+        title: card.title.clone(),
+        company: card.company.clone(),
+        headline: card.headline.clone(),
+        score: it.score.shown(),
+        reasons: it
+            .reasons
+            .iter()
+            .map(|reason| ReasonView {
+                kind: reason.kind.to_owned(),
+                text: reason.text.clone(),
+                matched: reason.matched.clone(),
+            })
+            .collect(),
+        tags: card.expertise.iter().map(|tag| TagView { text: tag.clone(), is_matched: is_matched(tag) }).collect(),
+        times: it.slots.iter().map(|slot| when(slot.starts_at, zone, "%a %-d %b, %H:%M")).collect(),
+        signals: it
+            .score
+            .parts
+            .iter()
+            .map(|part| SignalView {
+                name: part.signal.name().to_owned(),
+                value: part.value,
+                weight: part.weight,
+                points: part.points(),
+            })
+            .collect(),
+    }
+}
+
+fn when(moment: Moment, zone: &str, format: &str) -> When {
+    let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
+    When { iso: moment.to_string(), label: moment.utc().with_timezone(&zone).format(format).to_string() }
+}
+
+/// What `/mentors/{id}` may be asked with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct MentorQuery {
+    from: Option<String>,
+}
+
+/// `GET /mentors/{id}`
+pub async fn mentor(
+    State(app): State<App>,
+    SignedIn(login): SignedIn,
+    headers: HeaderMap,
+    Id(id): Id<MentorId>,
+    Query(query): Query<MentorQuery>,
+) -> Result<Response, Refusal> {
+    let now = app.db.clock().now();
+    let (card, slots) = app
+        .matcher
+        .visible_card(id, now.plus_days(SLOT_DAYS))
+        .ok_or_else(|| Error::not_found("mentor_unknown", "This mentor is not here, or no longer."))?;
+    let viewer_zone = login.user.timezone.clone();
+    let view = MentorView {
+        name: card.name.clone(),
+        photo_url: card.photo_url.clone(),
+        headline: card.headline.clone(),
+        title: card.title.clone(),
+        company: card.company.clone(),
+        bio: card.bio.clone(),
+        expertise: card.expertise.clone(),
+        industries: card.industries.clone(),
+        stages: card.stages.clone(),
+        languages: card.languages.clone(),
+        zone: card.timezone.clone(),
+        local_now: when(now, &card.timezone, "%H:%M"),
+        days: days(&slots, &viewer_zone),
+        viewer_zone,
+        back: query.from.or_else(|| referring_search(&headers)),
+    };
+    let viewer = identity::as_viewer(&login);
+    let path = format!("/mentors/{id}");
+    Ok(Html(mentor::render(&frame(&app, &card.name, &path, Some(&viewer)), &view).into_string()).into_response())
+}
+
+/// Path and query of the search this page was reached from. The page takes only `/search` from it.
+fn referring_search(headers: &HeaderMap) -> Option<String> {
+    let referer = headers.get(header::REFERER)?.to_str().ok()?;
+    let (_, rest) = referer.split_once("://")?;
+    rest.find('/').map(|at| rest[at..].to_owned())
+}
+
+fn days(slots: &[Slot], zone: &str) -> Vec<DayView> {
+    let mut days: Vec<DayView> = Vec::new();
+    for slot in slots {
+        let date = when(slot.starts_at, zone, "%Y-%m-%d").label;
+        let from = when(slot.starts_at, zone, "%H:%M").label;
+        let to = when(slot.ends_at, zone, "%H:%M").label;
+        let slot_view = SlotView {
+            when: When { iso: slot.starts_at.to_string(), label: format!("{from} to {to}") },
+            capacity: slot.capacity,
+            n_remaining: slot.remaining,
+        };
+        match days.last_mut().filter(|day| day.day.iso == date) {
+            Some(day) => day.slots.push(slot_view),
+            None => {
+                let label = when(slot.starts_at, zone, "%A %-d %B").label;
+                days.push(DayView { day: When { iso: date, label }, slots: vec![slot_view] });
+            }
+        }
+    }
+    days
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_elsewhere_by_a_link() {
+        for next in ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "", "/a\r\nSet-Cookie: x=y"] {
+            assert_eq!(local_path(next), "/search", "{next}");
+        }
+        assert_eq!(local_path("/mentors/1?from=/search"), "/mentors/1?from=/search");
+    }
+}

@@ -1,0 +1,131 @@
+//! The second front door: threads that claim jobs and hand each to its room. A job that fails or
+//! panics is handed back and tried again; the thread lives on.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::db::Db;
+use crate::error::{Error, OrInternal, Result};
+use crate::ids::MentorNo;
+use crate::jobs::{self, Job, Kind};
+use crate::matching::Matcher;
+
+/// How long a worker sleeps when nothing wakes it: retries fall due by themselves.
+const NAP: Duration = Duration::from_millis(500);
+
+/// Background threads; dropping them stops them after the job in hand.
+pub struct Workers {
+    bell: Arc<Bell>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Bell {
+    is_over: AtomicBool,
+    has_rung: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *self.has_rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.wake.notify_all();
+    }
+
+    fn wait(&self) {
+        let has_rung = self.has_rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut has_rung, _) =
+            self.wake.wait_timeout_while(has_rung, NAP, |has_rung| !*has_rung).unwrap_or_else(PoisonError::into_inner);
+        *has_rung = false;
+    }
+}
+
+impl Workers {
+    /// Starts `n_threads` workers, after letting go of what a process before this one held.
+    ///
+    /// # Errors
+    /// Internal, where the database or a thread cannot be had.
+    pub fn start(db: &Db, matcher: &Arc<Matcher>, n_threads: usize) -> Result<Self> {
+        db.write_here(jobs::release_all)?;
+        let bell = Arc::new(Bell::default());
+        let rung = Arc::downgrade(&bell);
+        matcher.on_change(move || {
+            if let Some(bell) = rung.upgrade() {
+                bell.ring();
+            }
+        });
+        let mut threads = Vec::with_capacity(n_threads);
+        for number in 0..n_threads.max(1) {
+            let (db, matcher, bell) = (db.clone(), Arc::clone(matcher), Arc::clone(&bell));
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || work(&db, &matcher, &bell))
+                .or_internal("starting a worker")?;
+            threads.push(thread);
+        }
+        Ok(Self { bell, threads })
+    }
+
+    /// Finishes the jobs in hand and ends.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.bell.is_over.store(true, Ordering::SeqCst);
+        self.bell.ring();
+        for thread in self.threads.drain(..) {
+            // A worker catches its panics; one that died all the same must not take the stop with it.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn work(db: &Db, matcher: &Matcher, bell: &Bell) {
+    while !bell.is_over.load(Ordering::SeqCst) {
+        match run_one(db, matcher) {
+            Ok(true) => {}
+            Ok(false) => bell.wait(),
+            Err(refusal) => {
+                tracing::error!(cause = refusal.cause(), "the job queue cannot be worked on: {refusal}");
+                bell.wait();
+            }
+        }
+    }
+}
+
+/// Runs one job that is due; `false` where there was none.
+///
+/// # Errors
+/// Internal, where the queue itself fails; a failing job is handed back and is no error.
+pub fn run_one(db: &Db, matcher: &Matcher) -> Result<bool> {
+    // Looking first spares the one writer a transaction when there is nothing to do.
+    let is_due = db.read_here(|tx| Ok(jobs::depth(tx)?.has_work()))?;
+    let Some(job) = (if is_due { db.write_here(jobs::claim)? } else { None }) else { return Ok(false) };
+    let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(matcher, &job)))
+        .unwrap_or_else(|_| Err(Error::internal(anyhow::anyhow!("the job panicked"))));
+    if let Err(refusal) = outcome {
+        let reason = refusal.cause().unwrap_or_else(|| refusal.to_string());
+        tracing::warn!(kind = job.kind.name(), key = job.key, attempt = job.attempt, reason, "a job failed");
+        db.write_here(|tx| jobs::fail(tx, &job, &reason))?;
+    }
+    Ok(true)
+}
+
+fn hand_over(matcher: &Matcher, job: &Job) -> Result<()> {
+    match job.kind {
+        Kind::Embed => {
+            let number = job.key.parse().or_internal("reading a job's key")?;
+            matcher.make_vectors(MentorNo(number), |tx| jobs::finish(tx, job))
+        }
+    }
+}

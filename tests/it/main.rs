@@ -1,0 +1,12 @@
+//! The house from outside: one test binary. `TestApp` drives the router in memory on a real
+//! database, a real index and the real model; `binary` runs the program itself.
+
+mod binary;
+mod house;
+mod matching;
+mod openapi;
+mod pages;
+mod quality;
+mod refusals;
+mod signing_in;
+mod test_app;
