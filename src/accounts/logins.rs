@@ -111,7 +111,11 @@ pub async fn sign_out(db: &Db, secret: &str) -> Result<()> {
 fn random_secret() -> Result<String> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).or_internal("drawing a random secret")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}{:032x}", half(&bytes[..16]), half(&bytes[16..])))
+}
+
+fn half(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
 /// A secret of 256 random bits needs no slow hash: there is nothing to guess.

@@ -56,9 +56,9 @@ pub(super) fn run(flags: Flags, args: &Args) -> Result<()> {
     bar.finish_and_clear();
     let report = report?;
     if args.json {
-        say_json(&report)?
+        say_json(&report)?;
     } else {
-        print(&report, args.dry_run)?
+        print(&report, args.dry_run)?;
     }
     if !args.dry_run && !args.no_embed {
         let n_dead = progress::finish_jobs(&app, "Reading mentors' profiles")?;

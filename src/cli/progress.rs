@@ -30,6 +30,6 @@ pub(super) fn finish_jobs(app: &App, heading: &'static str) -> Result<u64> {
     }
     bar.finish_and_clear();
     workers.stop();
-    app.matcher.settle(Duration::from_secs(60));
+    app.matcher.settle(Duration::from_mins(1));
     Ok(depth.dead)
 }

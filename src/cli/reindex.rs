@@ -33,7 +33,7 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
     let app = App::open(config, Clock::System, "reindex")?;
     app.matcher.remake_dead_vectors()?;
     let n_dead = progress::finish_jobs(&app, "Reading mentors' profiles")?;
-    if !app.matcher.settle(Duration::from_secs(600)) {
+    if !app.matcher.settle(Duration::from_mins(10)) {
         return Err(Error::operator("reindex_incomplete", "The keyword index could not be made; the log says why."));
     }
     app.rest()?;

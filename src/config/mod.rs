@@ -242,7 +242,7 @@ impl Config {
     pub fn defaults_in(data_dir: &Path) -> Self {
         let figment = layers::defaults();
         let mut config: Self = figment.extract().expect("the embedded config.toml is parsed by a test");
-        config.data_dir = data_dir.to_owned();
+        data_dir.clone_into(&mut config.data_dir);
         config
     }
 

@@ -7,6 +7,10 @@ fn clock() -> Clock {
     Clock::fixed(Moment::parse("2030-03-04T09:00:00Z").expect("a time"))
 }
 
+fn last_change(tx: &Tx<'_>) -> Result<u64> {
+    tx.last_change()
+}
+
 fn opened() -> (tempfile::TempDir, Db) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let db = Db::open(directory.path(), clock(), 2).expect("a new database");
@@ -50,7 +54,7 @@ fn followers_hear_of_changes_after_the_commit_and_of_nothing_else() {
     let n_heard = Arc::new(AtomicU32::new(0));
     let (heard, reader) = (Arc::clone(&n_heard), db.clone());
     db.follow_changes(move || {
-        assert_eq!(reader.read_here(|tx| tx.last_change()).expect("read"), 1, "the commit is visible");
+        assert_eq!(reader.read_here(last_change).expect("read"), 1, "the commit is visible");
         heard.fetch_add(1, Ordering::SeqCst);
     });
     db.write_here(|tx| tx.set_setting("a", "1")).expect("written");

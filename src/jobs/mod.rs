@@ -126,6 +126,14 @@ pub fn release_all(tx: &Tx<'_>) -> Result<()> {
     store::release_all(tx)
 }
 
+/// Strikes off whatever waits to be done to one thing, because it was done in another way.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn forget(tx: &Tx<'_>, kind: Kind, key: &str) -> Result<()> {
+    store::delete_waiting(tx, kind.name(), key)
+}
+
 /// Gives the jobs of a kind that were given up on another round of tries.
 ///
 /// # Errors

@@ -64,6 +64,12 @@ pub(super) fn release_all(tx: &Tx<'_>) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn delete_waiting(tx: &Tx<'_>, kind: &str, key: &str) -> Result<()> {
+    tx.prepare_cached("delete from jobs where kind = :kind and key = :key and state = 'ready'")?
+        .execute(named_params! { ":kind": kind, ":key": key })?;
+    Ok(())
+}
+
 /// Where the same work waits already, that request serves for both.
 pub(super) fn revive(tx: &Tx<'_>, kind: &str) -> Result<()> {
     tx.prepare_cached(

@@ -51,7 +51,7 @@ impl Catalogue {
         let numbers: Vec<f32> =
             body.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect();
         let n_rows = numbers.len() / DIMENSIONS;
-        if numbers.len() % DIMENSIONS != 0 || n_rows % 2 == 0 {
+        if !numbers.len().is_multiple_of(DIMENSIONS) || n_rows.is_multiple_of(2) {
             return Err(wrong("has a wrong length"));
         }
         let (tags, rest) = numbers.split_at(n_rows / 2 * DIMENSIONS);
@@ -73,7 +73,9 @@ impl Catalogue {
             }
         }
         let length = vector.iter().map(|it| it * it).sum::<f32>().sqrt();
-        vector.iter_mut().for_each(|it| *it /= length);
+        for number in &mut vector {
+            *number /= length;
+        }
         let background = best(&self.tags, question, BACKGROUND);
         let n_background = f64::from(u32::try_from(background.len().max(1)).unwrap_or(1));
         Seen {

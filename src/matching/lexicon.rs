@@ -208,15 +208,11 @@ impl Lexicon {
         let Some(bag) = self.bag_of(mentor) else { return best };
         let mass: f32 = asked.iter().map(|it| it.rarity).sum();
         for tag in &bag.tags {
-            let (mut covered, mut all) = (0.0, 0.0);
-            for stem in tag {
-                let worth = rarity(self.n_mentors, self.n_mentors_with[*stem as usize]);
-                all += worth;
-                if asked.iter().any(|asked| asked.id == Some(*stem)) {
-                    covered += worth;
-                }
-            }
+            let covers = |stem: &u32| asked.iter().find(|asked| asked.id == Some(*stem));
+            let covered: f32 = tag.iter().filter_map(covers).map(|asked| asked.rarity).sum();
+            // Most tags share nothing with a question: those cost no logarithm.
             if covered > 0.0 {
+                let all: f32 = tag.iter().map(|stem| rarity(self.n_mentors, self.n_mentors_with[*stem as usize])).sum();
                 best.share = best.share.max(covered / all);
                 best.exactness = best.exactness.max(covered / all * covered / mass);
             }

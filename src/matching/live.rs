@@ -156,7 +156,9 @@ impl Live {
             !wanted.iter().all(|word| all.contains(word.as_str()))
         };
         let lacking: Vec<u32> = among.iter().filter(lacking).collect();
-        lacking.into_iter().for_each(|mentor| among.unset(mentor));
+        for mentor in lacking {
+            among.unset(mentor);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod explain;
 pub mod keywords;
 pub mod lexicon;
 mod live;
+mod measure;
 mod named;
 mod passages;
 mod rank;
@@ -25,6 +26,7 @@ mod view;
 mod words;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -42,7 +44,9 @@ use crate::ids::MentorId;
 pub use self::ask::{Ask, Question};
 pub use self::embed::{Embedder, model_hash};
 pub use self::explain::Reason;
+pub use self::measure::TierFigures;
 pub use self::rank::{Match, Ranking, Stages, Variant};
+pub use self::refresh::put_vectors;
 pub use self::roster::{Card, Facet, Filters, SLOT_DAYS, Slot};
 pub use self::score::Calibration;
 pub use self::view::{Answer, MatchView, SlotView};
@@ -73,6 +77,7 @@ pub struct Matcher {
     refresher: OnceLock<Refresher>,
     permits: Arc<Semaphore>,
     on_change: RwLock<Option<Waker>>,
+    is_building_graph: AtomicBool,
 }
 
 impl Matcher {

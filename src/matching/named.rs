@@ -140,8 +140,7 @@ impl Named {
         if stages.contains(&"pre seed") && !holds_beside(&asked) {
             stages.retain(|stage| *stage != "seed");
         }
-        let mut named: Vec<String> =
-            industries.into_iter().map(|name| folded(name)).filter(|name| is_named(&asked, name)).collect();
+        let mut named: Vec<String> = industries.into_iter().map(folded).filter(|name| is_named(&asked, name)).collect();
         named.sort();
         Self { stages, industries: named }
     }

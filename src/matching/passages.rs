@@ -90,16 +90,13 @@ fn pieces(bio: &str, room: usize) -> Vec<String> {
     let mut n_words = 0;
     for sentence in sentences(bio) {
         let n_more = sentence.split_whitespace().count();
-        match pieces.last_mut().filter(|_| n_words + n_more <= WORDS_A_PIECE) {
-            Some(piece) => {
-                piece.push(' ');
-                piece.push_str(&sentence);
-                n_words += n_more;
-            }
-            None => {
-                pieces.push(sentence);
-                n_words = n_more;
-            }
+        if let Some(piece) = pieces.last_mut().filter(|_| n_words + n_more <= WORDS_A_PIECE) {
+            piece.push(' ');
+            piece.push_str(&sentence);
+            n_words += n_more;
+        } else {
+            pieces.push(sentence);
+            n_words = n_more;
         }
     }
     pieces.truncate(room);

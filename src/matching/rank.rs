@@ -33,6 +33,9 @@ const LEAST_WORDED: f64 = 0.2;
 /// Where nobody is relevant, so many are named as near misses.
 const NEAR_MISSES: usize = 3;
 
+/// The score from which on a mentor is said to fit.
+const FITTING: u8 = 50;
+
 /// Slots shown of each match.
 const SLOTS: usize = 5;
 
@@ -98,6 +101,8 @@ pub struct Ranking {
     pub corrected: Option<String>,
     /// Mentors that pass the filters and are relevant.
     pub count: usize,
+    /// How many of them score 50 or more.
+    pub n_fitting: usize,
     /// Whether nobody can be missing from the count.
     pub is_count_exact: bool,
     /// The best, by score and then by id.
@@ -168,6 +173,10 @@ pub(super) fn rank(
     };
     scored.sort_by(|a, b| b.total.total_cmp(&a.total).then_with(|| id(&live, a).cmp(&id(&live, b))));
     let n_relevant = if is_answered { scored.iter().filter(|it| is_relevant(it, ask, variant)).count() } else { 0 };
+    let n_fitting = scored
+        .iter()
+        .filter(|it| n_relevant > 0 && is_relevant(it, ask, variant) && it.score.shown() >= FITTING)
+        .count();
     stages.score = watch.lap();
     let explained = |it: &Candidate| explain_one(&live, &understood, it, now);
     let relevant = scored.iter().filter(|it| n_relevant > 0 && is_relevant(it, ask, variant));
@@ -177,7 +186,17 @@ pub(super) fn rank(
     let degraded = degraded(&live, keywords.is_some());
     stages.explain = watch.lap();
     let question = ask.text.clone();
-    Ok(Ranking { question, corrected, count: n_relevant, is_count_exact, matches, near_misses, degraded, stages })
+    Ok(Ranking {
+        question,
+        corrected,
+        count: n_relevant,
+        n_fitting,
+        is_count_exact,
+        matches,
+        near_misses,
+        degraded,
+        stages,
+    })
 }
 
 /// The evidence for everybody who passes the question's filters.
@@ -187,7 +206,7 @@ pub(super) fn evidence_of_all(
     now: Moment,
 ) -> Result<(score::Question, Vec<(MentorId, Evidence)>)> {
     let (text, _) = prepare(&matcher.live(), ask);
-    let seen = matcher.catalogue.see(&*matcher.embedder.embed_question(&text)?);
+    let seen = matcher.catalogue.see(&matcher.embedder.embed_question(&text)?);
     let live = matcher.live();
     let understood = understand(&live, &text, seen);
     let eligible = live.roster.eligible(&ask.filters, now);
@@ -275,7 +294,11 @@ fn evidence(live: &Live, understood: &Understood, mentor: u32, now: Moment) -> E
     let [best, second] = best_two(units);
     let [tag, second_tag] = best_two(live.tags.of(mentor).map(|tag| f64::from(dot(tag, vector))));
     let coverage = live.lexicon.tag_coverage(mentor, &understood.asked);
-    let named = live.roster.card(mentor).map_or(0.0, |card| understood.named.fit(card));
+    let named = if understood.question.is_naming {
+        live.roster.card(mentor).map_or(0.0, |card| understood.named.fit(card))
+    } else {
+        0.0
+    };
     let n_slots = live.roster.free_slots(mentor, now, now.plus_days(SLOT_DAYS)).len();
     Evidence {
         best,
@@ -397,7 +420,8 @@ mod tests {
             (&[0.1, 0.9, 0.5, 0.4], [0.9, 0.5]),
             (&[0.9, 0.1, 0.5], [0.9, 0.5]),
         ] {
-            assert_eq!(best_two(values.iter().copied()), wanted);
+            let [best, second] = best_two(values.iter().copied());
+            assert!((best - wanted[0]).abs() < 1e-12 && (second - wanted[1]).abs() < 1e-12, "{values:?}");
         }
     }
 }

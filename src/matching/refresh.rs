@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::thread::JoinHandle;
@@ -19,7 +19,7 @@ use super::keywords::{self, Keywords, Stamp};
 use super::live::{Live, Loaded, texts};
 use super::passages;
 use super::store;
-use super::vectors::snapshot;
+use super::vectors::{graph, snapshot};
 use super::{Matcher, Settings};
 use crate::db::{Change, Db, Tx};
 use crate::error::{Error, OrInternal, Result};
@@ -62,6 +62,7 @@ impl Matcher {
             refresher: OnceLock::new(),
             permits: Arc::new(Semaphore::new(settings.n_permits)),
             on_change: RwLock::new(None),
+            is_building_graph: AtomicBool::new(false),
         });
         let (bell, rung) = channel();
         let weak = Arc::downgrade(&matcher);
@@ -79,16 +80,40 @@ impl Matcher {
             return Err(Error::internal(anyhow::anyhow!("the refresher was started twice")));
         }
         matcher.ring();
+        matcher.build_graph_if_wanted();
         Ok(matcher)
     }
 
+    /// Builds the graph beside the live vectors, on a thread of its own, where the configuration or
+    /// the size asks for one; the cascade answers until it is attached.
+    fn build_graph_if_wanted(self: &Arc<Self>) {
+        let is_wanted = self.live().vectors.wants_graph();
+        if !is_wanted || self.is_building_graph.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let matcher = Arc::downgrade(self);
+        let built = move || {
+            let Some(vectors) = matcher.upgrade().map(|matcher| matcher.live().vectors.clone()) else { return };
+            // One thread: the same vectors always give the same graph.
+            let graph = Arc::new(graph::build(&vectors, 1));
+            let Some(matcher) = matcher.upgrade() else { return };
+            matcher.live.write().unwrap_or_else(PoisonError::into_inner).vectors.attach(graph);
+            matcher.is_building_graph.store(false, Ordering::SeqCst);
+        };
+        if let Err(cause) = std::thread::Builder::new().name("graph".to_owned()).spawn(built) {
+            tracing::error!(%cause, "the graph cannot be built; the cascade answers");
+            self.is_building_graph.store(false, Ordering::SeqCst);
+        }
+    }
+
     /// Brings memory up to the last commit. Called after each commit that noted a change.
-    pub fn follow(&self) {
+    pub fn follow(self: &Arc<Self>) {
         if let Err(refusal) = self.try_follow() {
             // The next change tries again from where this one stopped; nothing is skipped.
             tracing::error!(cause = refusal.cause(), "the roster could not follow a change: {refusal}");
         }
         self.ring();
+        self.build_graph_if_wanted();
         if let Some(wake) = &*self.on_change.read().unwrap_or_else(PoisonError::into_inner) {
             wake();
         }
@@ -256,6 +281,26 @@ impl Matcher {
         let mentor = self.db.read_here(|tx| mentors::by_number(tx, number))?;
         Ok(mentor.as_ref().and_then(stems))
     }
+}
+
+/// Stores the vectors of a mentor's profile as `embed` gives them: for measuring with many mentors,
+/// where the model would take hours.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn put_vectors(tx: &Tx<'_>, number: MentorNo, mut embed: impl FnMut(&str) -> Vec<f32>) -> Result<()> {
+    let Some(mentor) = mentors::by_number(tx, number)? else { return Ok(()) };
+    let model = model_hash();
+    let passages = passages::passages(&mentor.profile);
+    let tags = mentor.profile.expertise.iter().map(|it| it.area.as_str());
+    for text in passages.iter().map(|it| it.text.as_str()).chain(tags) {
+        let hash = text_hash(text);
+        if !store::has_embedding(tx, &model, &hash)? {
+            store::insert_embedding(tx, &model, &hash, &embed(text))?;
+        }
+    }
+    store::replace_passages(tx, number, &passages)?;
+    jobs::forget(tx, jobs::Kind::Embed, &number.0.to_string())
 }
 
 /// The stems of a visible mentor's texts.

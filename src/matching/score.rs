@@ -105,7 +105,7 @@ pub const FLOOR: f64 = 0.15;
 /// The least relevance that the best mentor must have for anybody to be shown.
 pub const ANSWER: f64 = 0.40;
 
-/// Below this a profile's curve has fallen so far that meaning alone cannot bring it to the floor.
+/// So many widths below its half a profile's curve has fallen so far that meaning alone cannot bring it to the floor.
 const NEGLIGIBLE_WIDTHS: f64 = 2.2;
 
 /// A mentor nobody has rated stands at 3.8 of 5, and it takes five ratings to outweigh that.

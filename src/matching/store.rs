@@ -54,8 +54,11 @@ pub(super) fn replace_passages(tx: &Tx<'_>, mentor: MentorNo, passages: &[Passag
     Ok(())
 }
 
+/// A passage with its vector.
+pub(super) type Unit = (Passage, Vec<f32>);
+
 /// A mentor's stored passages with their vectors, in order; `None` where one of them has none yet.
-pub(super) fn vectors(tx: &Tx<'_>, model: &[u8; 32], mentor: MentorNo) -> Result<Option<Vec<(Passage, Vec<f32>)>>> {
+pub(super) fn vectors(tx: &Tx<'_>, model: &[u8; 32], mentor: MentorNo) -> Result<Option<Vec<Unit>>> {
     let mut statement = tx.prepare_cached(include_str!("sql/vectors.sql"))?;
     let rows = statement.query_map(named_params! { ":mentor": mentor, ":model": model }, |row| {
         let kind = match row.get_ref("kind")?.as_str()? {

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -30,6 +30,14 @@ const TWINS: &[(&str, &str)] = &[
     ("cheques", "checks"),
     ("tyres", "tires"),
 ];
+
+/// Words whose stems a thread remembers, about a megabyte: the same words come again and again.
+const MOST_KNOWN_STEMS: usize = 20_000;
+
+thread_local! {
+    static STEMMER: RefCell<Stemmer> = RefCell::new(Stemmer::new(Algorithm::English));
+    static KNOWN_STEMS: RefCell<HashMap<String, String>> = RefCell::new(HashMap::new());
+}
 
 /// A word as it stands in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,12 +97,23 @@ pub fn is_stop_word(folded: &str) -> bool {
 
 /// The stem of a folded word, British and American spellings made one.
 pub fn stem(folded: &str) -> String {
-    thread_local! {
-        static STEMMER: RefCell<Stemmer> = RefCell::new(Stemmer::new(Algorithm::English));
-    }
+    KNOWN_STEMS.with_borrow_mut(|known| {
+        if let Some(stem) = known.get(folded) {
+            return stem.clone();
+        }
+        if known.len() >= MOST_KNOWN_STEMS {
+            known.clear();
+        }
+        let stem = stem_anew(folded);
+        known.insert(folded.to_owned(), stem.clone());
+        stem
+    })
+}
+
+fn stem_anew(folded: &str) -> String {
     let twin = TWINS.iter().find(|(british, _)| *british == folded).map_or(folded, |(_, american)| american);
     let american = our_to_or(ise_to_ize(twin));
-    STEMMER.with(|stemmer| stemmer.borrow_mut().stem(&american).into_owned())
+    STEMMER.with_borrow_mut(|stemmer| stemmer.stem(&american).into_owned())
 }
 
 /// "organisation" becomes "organization"; words under seven letters ("rise", "noise") stay.

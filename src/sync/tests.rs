@@ -9,6 +9,10 @@ fn house() -> (tempfile::TempDir, Db) {
     (directory, db)
 }
 
+fn last_change(tx: &Tx<'_>) -> Result<u64> {
+    tx.last_change()
+}
+
 fn take(db: &Db, text: &[u8], format: Format) -> Report {
     import(db, text, format, None, false, |_| ()).expect("the file is read to its end")
 }
@@ -67,10 +71,10 @@ fn importing_again_changes_nothing() {
     let (_keep, db) = house();
     let file = format!("{ADA}\n{BO}\n");
     take(&db, file.as_bytes(), Format::JsonLines);
-    let before = db.read_here(|tx| tx.last_change()).expect("read");
+    let before = db.read_here(last_change).expect("read");
     let report = take(&db, file.as_bytes(), Format::JsonLines);
     assert_eq!((report.changed, report.unchanged), (0, 2));
-    assert_eq!(db.read_here(|tx| tx.last_change()).expect("read"), before);
+    assert_eq!(db.read_here(last_change).expect("read"), before);
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub struct Embedder {
 }
 
 enum Engine {
-    Rten(rten::Rten),
+    Rten(Box<rten::Rten>),
     OnnxRuntime(onnxruntime::OnnxRuntime),
 }
 
@@ -47,7 +47,7 @@ impl Embedder {
     pub fn open(config: &config::Embedding) -> Result<Self> {
         let library = onnxruntime::library(&config.onnxruntime_library);
         let engine = match (config.engine, library) {
-            (config::Engine::Rten, _) | (config::Engine::Auto, None) => Engine::Rten(rten::Rten::load()?),
+            (config::Engine::Rten, _) | (config::Engine::Auto, None) => Engine::Rten(Box::new(rten::Rten::load()?)),
             (config::Engine::Onnxruntime, None) => {
                 return Err(Error::operator(
                     "no_onnxruntime",
@@ -61,7 +61,7 @@ impl Embedder {
                 Ok(engine) => Engine::OnnxRuntime(engine),
                 Err(refusal) => {
                     tracing::warn!(cause = refusal.cause(), "{refusal} Using the built-in engine.");
-                    Engine::Rten(rten::Rten::load()?)
+                    Engine::Rten(Box::new(rten::Rten::load()?))
                 }
             },
         };
@@ -145,7 +145,9 @@ fn unit(mut vector: Vec<f32>) -> Result<Vec<f32>> {
     if vector.len() != DIMENSIONS || !length.is_finite() || length < 1e-6 {
         return Err(Error::internal(anyhow::anyhow!("the model gave a vector without direction")));
     }
-    vector.iter_mut().for_each(|it| *it /= length);
+    for number in &mut vector {
+        *number /= length;
+    }
     Ok(vector)
 }
 

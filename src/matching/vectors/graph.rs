@@ -61,7 +61,9 @@ pub fn build(vectors: &Vectors, threads: usize) -> Graph {
     };
     let lost = each(&all, threads, is_lost);
     // A second copy of a lost point usually can be reached; whoever stays lost is left to the exact scan.
-    lost.iter().for_each(|point| insert(*point));
+    for point in &lost {
+        insert(*point);
+    }
     let mut stamps: Vec<u64> = vectors.runs.iter().map(|run| run.stamp).collect();
     for point in each(&lost, threads, is_lost) {
         for (owner, _) in &points[point] {
@@ -71,16 +73,24 @@ pub fn build(vectors: &Vectors, threads: usize) -> Graph {
     Graph { hnsw, points, stamps }
 }
 
+/// The units that share one vector: (owner, unit).
+type Units = Vec<(u32, u8)>;
+
+/// Whether two vectors are the same to the last bit.
+fn is_same(one: &Wide, two: &Wide) -> bool {
+    one.iter().zip(two).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
 /// Groups the units by equal vectors, in the order of the owners.
-fn points(vectors: &Vectors) -> (Vec<Vec<(u32, u8)>>, Vec<&Wide>) {
+fn points(vectors: &Vectors) -> (Vec<Units>, Vec<&Wide>) {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let mut known: HashMap<u64, Vec<usize>> = HashMap::new();
-    let mut points: Vec<Vec<(u32, u8)>> = Vec::new();
+    let mut points: Vec<Units> = Vec::new();
     let mut wides: Vec<&Wide> = Vec::new();
     for (owner, run) in (0_u32..).zip(&vectors.runs) {
         for (unit, wide) in (0_u8..).zip(vectors.slab.run(run.start as usize, usize::from(run.length))) {
             let alike = known.entry(hasher.hash_one(wide.map(f32::to_bits))).or_default();
-            if let Some(point) = alike.iter().find(|point| wides[**point] == wide) {
+            if let Some(point) = alike.iter().find(|point| is_same(wides[**point], wide)) {
                 points[*point].push((owner, unit));
             } else {
                 alike.push(wides.len());

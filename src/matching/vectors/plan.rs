@@ -25,6 +25,11 @@ const GRAPH_UNITS: usize = 3_000_000;
 /// The graph's work grows with k, the cascade's hardly.
 const GRAPH_K: usize = 100;
 
+/// Says whether the graph is worth building at all.
+pub(super) fn is_graph_wanted(tier: Tier, n_units: usize) -> bool {
+    n_units > 0 && (tier == Tier::Hnsw || (tier == Tier::Auto && n_units >= GRAPH_UNITS))
+}
+
 /// Returns the tier that answers; `wanted` is kept wherever it can answer at all.
 pub(super) fn choose(wanted: Tier, counts: Counts) -> Tier {
     match wanted {

@@ -52,6 +52,7 @@ impl Sample {
 }
 
 /// The same direction at length one.
+#[expect(clippy::large_types_passed_by_value, reason = "test data, made and handed on")]
 pub fn unit(vector: [f32; DIMS]) -> [f32; DIMS] {
     let norm: f64 = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
     #[expect(clippy::cast_possible_truncation, reason = "test data")]

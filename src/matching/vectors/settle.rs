@@ -2,6 +2,7 @@
 
 use super::cosine::{DIMS, Wide};
 use super::graph::{Attached, Graph};
+use super::plan;
 use super::{Run, Vectors};
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ const DEAD_SHARE: usize = 5;
 
 impl Vectors {
     /// Lays all units out afresh, in the order of their owners, and takes the mean again. Two sets with the same units answer alike in every detail after it, whatever happened to them before.
+    ///
+    /// # Panics
+    /// Never: there are at most as many slots afterwards as before.
     pub fn settle(&mut self) {
         self.mean = Arc::new(self.mean_now());
         self.n_centered = self.n_units;
@@ -37,6 +41,13 @@ impl Vectors {
     #[must_use]
     pub fn is_graph_stale(&self) -> bool {
         self.graph.as_ref().is_some_and(Attached::is_stale)
+    }
+
+    /// Says whether a graph should be built now: one is wanted by force or by size, and there is none that still fits.
+    #[must_use]
+    pub fn wants_graph(&self) -> bool {
+        let is_wanted = plan::is_graph_wanted(self.tier, self.n_units);
+        is_wanted && (self.graph.is_none() || self.is_graph_stale())
     }
 
     /// Returns how many owners have units.

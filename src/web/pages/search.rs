@@ -77,7 +77,9 @@ pub enum Outcome {
 /// The answer to a question.
 #[derive(Clone, Debug, Default)]
 pub struct AnswerView {
-    /// How many mentors fit, shown or not.
+    /// How many mentors are relevant, shown or not.
+    pub n_relevant: usize,
+    /// How many of them score 50 or more.
     pub n_fitting: usize,
     /// Those shown, best first.
     pub cards: Vec<CardView>,
@@ -197,7 +199,7 @@ pub fn render(frame: &Frame<'_>, view: &SearchView) -> Markup {
                 Outcome::Start => (start(view)),
                 Outcome::Refused(_) => {},
                 Outcome::Answered(answer) => {
-                    h2 #count aria-live="polite" { (count(answer.n_fitting)) }
+                    h2 #count aria-live="polite" { (count(answer)) }
                     div #answer { (answered(view, answer)) }
                 }
             }
@@ -349,19 +351,19 @@ fn answered(view: &SearchView, answer: &AnswerView) -> Markup {
                 a href=(exact.address()) { (view.asked.question.as_deref().unwrap_or_default()) } "."
             }
         }
-        @if answer.n_fitting == 0 { (nothing(view, answer)) } @else { (results(view, answer)) }
+        @if answer.n_relevant == 0 { (nothing(view, answer)) } @else { (results(view, answer)) }
     }
 }
 
 fn results(view: &SearchView, answer: &AnswerView) -> Markup {
-    let n_more = answer.n_fitting.saturating_sub(answer.cards.len());
+    let n_more = answer.n_relevant.saturating_sub(answer.cards.len());
     let more = Asked { n_shown: (view.asked.n_shown + SHOWN).min(SHOWN_AT_MOST), ..view.asked.clone() };
     html! {
         p.soft.small { "Best first. Times are shown in your time zone, " (view.zone) "." }
         ol.results role="list" { @for found in &answer.cards { li { (card(found, false)) } } }
         @if n_more > 0 {
             p.more-results {
-                span.soft { "Showing the best " (answer.cards.len()) " of " (answer.n_fitting) "." }
+                span.soft { "Showing the best " (answer.cards.len()) " of " (answer.n_relevant) "." }
                 @if view.asked.n_shown < SHOWN_AT_MOST { " " a.button href=(more.address()) { "Show more" } }
             }
         }
@@ -395,11 +397,21 @@ fn nothing(view: &SearchView, answer: &AnswerView) -> Markup {
     }
 }
 
-fn count(n_fitting: usize) -> String {
-    match n_fitting {
-        0 => "No mentor here fits that".into(),
-        1 => "1 mentor fits".into(),
+/// "Fits" is said of those who score 50 or more; the others are near it.
+fn count(answer: &AnswerView) -> String {
+    let n_near = answer.n_relevant.saturating_sub(answer.n_fitting);
+    let fitting = match answer.n_fitting {
+        0 => String::new(),
+        1 => "1 mentor fits".to_owned(),
         more => format!("{more} mentors fit"),
+    };
+    match (answer.n_fitting, n_near) {
+        (0, 0) => "No mentor here fits that".to_owned(),
+        (0, 1) => "1 mentor comes near".to_owned(),
+        (0, near) => format!("{near} mentors come near"),
+        (_, 0) => fitting,
+        (_, 1) => format!("{fitting}, 1 more comes near"),
+        (_, near) => format!("{fitting}, {near} more come near"),
     }
 }
 
@@ -492,14 +504,16 @@ mod tests {
     #[test]
     fn the_count_speaks_of_all_that_fit_and_more_can_be_had() {
         let document = drawn(&view(Outcome::Answered(AnswerView {
-            n_fitting: 12,
+            n_relevant: 12,
+            n_fitting: 4,
             cards: vec![found("1")],
             ..AnswerView::default()
         })));
-        assert!(document.contains("aria-live=\"polite\">12 mentors fit</h2>"), "{document}");
+        assert!(document.contains("aria-live=\"polite\">4 mentors fit, 8 more come near</h2>"), "{document}");
         assert_eq!(document.matches("data-testid=\"mentor-card\"").count(), 1);
         assert!(document.contains("Showing the best 1 of 12.") && document.contains("&amp;show=20\""));
-        assert_eq!(count(1), "1 mentor fits");
+        let counted = |n_fitting, n_relevant| count(&AnswerView { n_relevant, n_fitting, ..AnswerView::default() });
+        assert_eq!((counted(1, 1).as_str(), counted(0, 2).as_str()), ("1 mentor fits", "2 mentors come near"));
     }
 
     #[test]

@@ -189,7 +189,8 @@ fn choices(app: &App, facet: Facet) -> Vec<ChoiceView> {
 
 fn answer_view(ranking: &Ranking, zone: &str) -> AnswerView {
     AnswerView {
-        n_fitting: ranking.count,
+        n_relevant: ranking.count,
+        n_fitting: ranking.n_fitting,
         cards: ranking.matches.iter().map(|it| card_view(it, zone)).collect(),
         near_misses: ranking.near_misses.iter().map(|it| card_view(it, zone)).collect(),
         corrected: ranking.corrected.clone(),
@@ -306,12 +307,11 @@ fn days(slots: &[Slot], zone: &str) -> Vec<DayView> {
             capacity: slot.capacity,
             n_remaining: slot.remaining,
         };
-        match days.last_mut().filter(|day| day.day.iso == date) {
-            Some(day) => day.slots.push(slot_view),
-            None => {
-                let label = when(slot.starts_at, zone, "%A %-d %B").label;
-                days.push(DayView { day: When { iso: date, label }, slots: vec![slot_view] });
-            }
+        if let Some(day) = days.last_mut().filter(|day| day.day.iso == date) {
+            day.slots.push(slot_view);
+        } else {
+            let label = when(slot.starts_at, zone, "%A %-d %B").label;
+            days.push(DayView { day: When { iso: date, label }, slots: vec![slot_view] });
         }
     }
     days
