@@ -3,6 +3,7 @@
 //! keyword index by a thread of its own; both are copies, and whatever is missing comes back.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -34,7 +35,7 @@ const GATHER: Duration = Duration::from_millis(100);
 const LONGEST_GATHERING: usize = 8;
 
 /// How long the keyword index waits after a failure before it tries again.
-const PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The thread that keeps the keyword index.
 pub(super) struct Refresher {
@@ -308,16 +309,23 @@ fn stems(mentor: &Mentor) -> Option<String> {
     mentor.is_visible().then(|| super::lexicon::Lexicon::stems(&texts(mentor)))
 }
 
-/// The keyword thread: opens the index, then follows the bell until the matcher is gone.
+/// The keyword thread: opens the index, then follows the bell until the matcher is gone. Whatever
+/// goes wrong, a panic of the index included, ends in a new index: it is only a copy.
 fn keep_keywords(matcher: &Weak<Matcher>, bell: &Receiver<()>) {
     let mut index: Option<Keywords> = None;
     while bell.recv().is_ok() {
         gather(bell);
         let Some(matcher) = matcher.upgrade() else { return };
-        if let Err(refusal) = refresh(&matcher, &mut index) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| refresh(&matcher, &mut index)))
+            .unwrap_or_else(|_| Err(Error::internal(anyhow::anyhow!("the keyword index panicked"))));
+        if let Err(refusal) = outcome {
             tracing::error!(cause = refusal.cause(), "the keyword index could not be brought up to date: {refusal}");
-            // The writer may hold half of it: the next try opens it anew.
+            *matcher.keywords.write().unwrap_or_else(PoisonError::into_inner) = None;
+            // The writer may hold half of it, and the files may be what is wrong.
             index = None;
+            if let Err(refusal) = keywords::remove(&keywords::directory(matcher.db.directory())) {
+                tracing::error!(cause = refusal.cause(), "nor can it be removed: {refusal}");
+            }
             std::thread::sleep(PAUSE);
             matcher.ring();
         }

@@ -298,8 +298,9 @@ fn edited(line: &str, bio: &str) -> String {
 
 /// Names and scores, which must be the same; ids are drawn anew in each directory.
 fn scores(directory: &Path, question: &str) -> Vec<(String, u64)> {
-    let answer = in_directory(directory, &["match", question, "--json", "--limit", "50"], "").json();
-    assert_eq!(answer["degraded"], json!([]));
+    let run = in_directory(directory, &["match", question, "--json", "--limit", "50"], "");
+    let answer = run.json();
+    assert_eq!(answer["degraded"], json!([]), "{}", run.err);
     let one =
         |it: &Value| (it["name"].as_str().expect("a name").to_owned(), it["matchScore"].as_u64().expect("a score"));
     let mut all: Vec<(String, u64)> = answer["matches"].as_array().expect("a list").iter().map(one).collect();
