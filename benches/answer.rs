@@ -41,7 +41,7 @@ fn run(bencher: divan::Bencher<'_, '_>, is_uncached: bool) {
     bencher.bench_local(|| {
         at = (at + 1) % asks.len();
         if is_uncached {
-            app.matcher.embedder().forget_questions();
+            app.matcher.forget_questions();
         }
         app.matcher.rank(divan::black_box(&asks[at]))
     });

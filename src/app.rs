@@ -42,7 +42,11 @@ impl App {
         let n_readers = u32::try_from(cores * 2).unwrap_or(u32::MAX).saturating_add(SPARE_READERS);
         let db = Db::open(&config.data_dir, clock, n_readers)?;
         let embedder = Arc::new(Embedder::open(&config.embedding)?);
-        let settings = Settings { tier: tier(config.index.tier), n_permits: config.concurrent_matches() };
+        let settings = Settings {
+            tier: tier(config.index.tier),
+            n_permits: config.concurrent_matches(),
+            cached_questions: config.embedding.cached_questions,
+        };
         let matcher = Matcher::open(db.clone(), embedder, settings)?;
         let follower = Arc::downgrade(&matcher);
         db.follow_changes(move || {

@@ -1,7 +1,7 @@
 //! Why a mentor is shown. Points only at what is there: the passage that matched, the tag, the
 //! industry, the open slot. Pure.
 
-use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::passages::Kind;
 use super::roster::Card;
@@ -28,8 +28,10 @@ pub struct Grounds<'a> {
     pub passages: Vec<usize>,
     /// Tags near in meaning, best first, by their place in the card.
     pub tags: Vec<usize>,
+    /// Tags that the question's words cover, by their place in the card.
+    pub covered: Vec<usize>,
     /// The question's stems.
-    pub stems: BTreeSet<&'a str>,
+    pub stems: Vec<&'a str>,
     /// Industries and stages that the question names and the mentor has.
     pub named: Vec<String>,
     /// Open slots in the next two weeks.
@@ -42,14 +44,14 @@ pub fn reasons(card: &Card, grounds: &Grounds<'_>) -> Vec<Reason> {
     let quotable =
         |place: &&usize| card.passages.get(**place).is_some_and(|it| matches!(it.kind, Kind::Headline | Kind::Bio));
     if let Some(place) = grounds.passages.iter().find(quotable) {
-        let text = quote(&card.passages[*place].text, &grounds.stems);
-        reasons.push(Reason { kind: "passage", matched: shared_words(&text, &grounds.stems), text });
+        let (text, matched) = quote(&card.passages[*place].text, &grounds.stems);
+        reasons.push(Reason { kind: "passage", text: text.to_owned(), matched: owned(matched) });
     }
-    let covered = card.expertise.iter().enumerate().filter(|(_, tag)| !shared_words(tag, &grounds.stems).is_empty());
-    let mut topics: Vec<usize> = covered.map(|(place, _)| place).collect();
-    topics.extend(grounds.tags.iter().filter(|place| !topics.contains(place)).copied().collect::<Vec<_>>());
-    for tag in topics.iter().take(MOST_TOPICS).filter_map(|place| card.expertise.get(*place)) {
-        reasons.push(Reason { kind: "expertise", text: tag.clone(), matched: shared_words(tag, &grounds.stems) });
+    let near = grounds.tags.iter().filter(|place| !grounds.covered.contains(place));
+    let topics = grounds.covered.iter().chain(near).filter_map(|place| card.expertise.get(*place));
+    for tag in topics.take(MOST_TOPICS) {
+        let matched = owned(shared_words(tag, &grounds.stems));
+        reasons.push(Reason { kind: "expertise", text: tag.clone(), matched });
     }
     if !grounds.named.is_empty() {
         let text = format!("Works with {}", grounds.named.join(", "));
@@ -64,32 +66,53 @@ pub fn reasons(card: &Card, grounds: &Grounds<'_>) -> Vec<Reason> {
     reasons
 }
 
-/// The sentence of a passage that shares most words with the question; the whole where none does.
-fn quote(passage: &str, stems: &BTreeSet<&str>) -> String {
-    let sentences: Vec<&str> =
-        passage.split_inclusive(['.', '!', '?']).map(str::trim).filter(|it| !it.is_empty()).collect();
-    if sentences.len() <= 2 {
-        return passage.to_owned();
+/// The sentence of a passage that shares most words with the question, the whole where none does,
+/// and those words.
+fn quote<'a>(passage: &'a str, stems: &[&str]) -> (&'a str, Vec<&'a str>) {
+    let shared = shared_places(passage, stems);
+    let mut sentences: Vec<Range<usize>> = Vec::new();
+    for sentence in passage.split_inclusive(['.', '!', '?']) {
+        let start = sentences.last().map_or(0, |last| last.end);
+        sentences.push(start..start + sentence.len());
     }
-    let n_shared = |sentence: &&&str| shared_words(sentence, stems).len();
-    match sentences.iter().rev().max_by_key(n_shared) {
-        Some(best) if n_shared(&best) > 0 => (*best).to_owned(),
-        _ => passage.to_owned(),
+    sentences.retain(|place| !passage[place.clone()].trim().is_empty());
+    if sentences.len() <= 2 || shared.is_empty() {
+        return (passage, once_each(passage, &shared));
     }
+    let words_in = |sentence: &Range<usize>| {
+        let inside: Vec<Range<usize>> =
+            shared.iter().filter(|it| sentence.start <= it.start && it.end <= sentence.end).cloned().collect();
+        once_each(passage, &inside)
+    };
+    let of_sentences = sentences.into_iter().rev().map(|place| (passage[place.clone()].trim(), words_in(&place)));
+    of_sentences.max_by_key(|(_, words)| words.len()).unwrap_or((passage, Vec::new()))
 }
 
 /// The words of `text`, as they are written, whose stems the question has; each once.
-fn shared_words(text: &str, stems: &BTreeSet<&str>) -> Vec<String> {
-    let mut shared: Vec<String> = Vec::new();
-    for term in words::terms(text) {
-        if stems.contains(term.stem.as_str()) {
-            let word = &text[term.place];
-            if !shared.iter().any(|it| it == word) {
-                shared.push(word.to_owned());
-            }
+fn shared_words<'a>(text: &'a str, stems: &[&str]) -> Vec<&'a str> {
+    once_each(text, &shared_places(text, stems))
+}
+
+fn shared_places(text: &str, stems: &[&str]) -> Vec<Range<usize>> {
+    // A stem begins as its word does, which tells most words apart.
+    let may_share = |folded: &str| stems.iter().any(|stem| stem.chars().next() == folded.chars().next());
+    let terms = words::terms_where(text, may_share).into_iter();
+    terms.filter(|term| stems.contains(&&*term.stem)).map(|term| term.place).collect()
+}
+
+fn once_each<'a>(text: &'a str, places: &[Range<usize>]) -> Vec<&'a str> {
+    let mut words: Vec<&str> = Vec::new();
+    for place in places {
+        let word = &text[place.clone()];
+        if !words.contains(&word) {
+            words.push(word);
         }
     }
-    shared
+    words
+}
+
+fn owned(words: Vec<&str>) -> Vec<String> {
+    words.into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -98,7 +121,7 @@ mod tests {
 
     #[test]
     fn shared_words_are_named_as_the_profile_writes_them() {
-        let stems = BTreeSet::from(["price", "pilot"]);
+        let stems = ["price", "pilot"];
         assert_eq!(
             shared_words("Priced pilots twice; pricing is hard. Priced!", &stems),
             ["Priced", "pilots", "pricing"]
@@ -108,8 +131,8 @@ mod tests {
 
     #[test]
     fn a_long_passage_is_quoted_by_its_best_sentence() {
-        let stems = BTreeSet::from(["pilot"]);
-        assert_eq!(quote("I cook. I sold two pilots. I sail.", &stems), "I sold two pilots.");
-        assert_eq!(quote("I cook. I row. I sail.", &stems), "I cook. I row. I sail.");
+        let stems = ["pilot"];
+        assert_eq!(quote("I cook. I sold two pilots. I sail.", &stems), ("I sold two pilots.", vec!["pilots"]));
+        assert_eq!(quote("I cook. I row. I sail.", &stems), ("I cook. I row. I sail.", vec![]));
     }
 }

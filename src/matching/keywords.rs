@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tantivy::collector::{FilterCollector, TopDocs};
+use tantivy::columnar::Column;
 use tantivy::directory::MmapDirectory;
 use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
@@ -186,14 +187,14 @@ impl KeywordReader {
             searcher.search(&query, &TopDocs::with_limit(limit * 2).order_by_score())
         }
         .or_internal("searching the keyword index")?;
+        let columns: tantivy::Result<Vec<Column>> =
+            searcher.segment_readers().iter().map(|segment| segment.fast_fields().u64("number")).collect();
+        let columns = columns.or_internal("reading the keyword index")?;
         let mut mentors = Vec::with_capacity(found.len());
         for (_, address) in found {
-            let numbers = searcher
-                .segment_reader(address.segment_ord)
-                .fast_fields()
-                .u64("number")
-                .or_internal("reading the keyword index")?;
-            let number = numbers.first(address.doc_id).and_then(|number| u32::try_from(number).ok());
+            let number = columns[address.segment_ord as usize]
+                .first(address.doc_id)
+                .and_then(|number| u32::try_from(number).ok());
             mentors.extend(number.filter(|number| eligible.get(*number)));
         }
         mentors.truncate(limit);

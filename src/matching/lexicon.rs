@@ -2,7 +2,11 @@
 //! is. It gives every candidate its exact BM25 score, as a pure function of the mentors that
 //! live: unlike a search index it has no segments and no deleted documents that still count.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use foldhash::HashMap;
+use smallvec::SmallVec;
 
 use super::words;
 
@@ -31,27 +35,40 @@ pub struct Texts<'a> {
 /// One mentor's stems.
 #[derive(Clone, Debug, Default)]
 struct Bag {
-    /// (stem, how often), sorted by stem.
-    counts: Box<[(u32, u16)]>,
-    /// Stems in all.
-    length: u32,
-    /// The different stems of each tag.
-    tags: Box<[Box<[u32]>]>,
+    /// The different stems.
+    stems: Box<[u32]>,
     /// The different plain words.
     words: Box<[u32]>,
     /// The tags that initials may stand for: (initials, tag).
     initials: Box<[(Box<str>, Box<str>)]>,
 }
 
+/// A mentor's tags by number, side by side in memory where there are few: every mentor's are read for every question.
+type TagNumbers = SmallVec<[u32; 6]>;
+
+/// How often a mentor uses a stem.
+#[derive(Clone, Copy, Debug)]
+struct Posting {
+    mentor: u32,
+    count: u16,
+}
+
 /// All mentors' stems. Numbers of mentors are dense.
 #[derive(Debug, Default)]
 pub struct Lexicon {
     stems: HashMap<Box<str>, u32>,
-    /// In how many mentors each stem occurs.
-    n_mentors_with: Vec<u32>,
+    /// For each stem who uses it, by mentor.
+    postings: Vec<Vec<Posting>>,
+    tags: HashMap<Box<str>, u32>,
+    /// For each tag its different stems.
+    tag_stems: Vec<Box<[u32]>>,
     words: HashMap<Box<str>, u32>,
     n_mentors_with_word: Vec<u32>,
     bags: Vec<Option<Bag>>,
+    /// Stems in all, by mentor.
+    lengths: Vec<u32>,
+    /// Tags in their order, by mentor.
+    mentor_tags: Vec<TagNumbers>,
     /// By initials: the tags they may stand for, with the number of mentors who have each.
     initials: HashMap<Box<str>, BTreeMap<Box<str>, u32>>,
     n_mentors: u32,
@@ -68,11 +85,13 @@ pub struct Asked {
     id: Option<u32>,
 }
 
-/// How a question's words cover a tag.
+/// How a question's words meet a mentor's; zeros where they share none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Coverage {
-    /// The covered share of the tag that is covered best.
-    pub share: f32,
+pub struct Worded {
+    /// The BM25 score.
+    pub bm25: f32,
+    /// The covered share of the tag that is covered best, by rarity.
+    pub coverage: f32,
     /// The most of: the covered share of a tag, times the share of the question that this is.
     pub exactness: f32,
 }
@@ -88,10 +107,26 @@ impl Lexicon {
     /// Takes a mentor's texts in, replacing those it had.
     pub fn put(&mut self, mentor: u32, texts: &Texts<'_>) {
         self.remove(mentor);
-        let bag = self.bag(texts);
-        for (stem, _) in &bag.counts {
-            self.n_mentors_with[*stem as usize] += 1;
+        let mut counts: HashMap<u32, u16> = HashMap::default();
+        let mut length = 0;
+        let mut take = |text: &str, times: usize| {
+            let terms = words::terms(text);
+            for term in &terms {
+                let count = counts.entry(self.stem_id(&term.stem)).or_default();
+                *count = count.saturating_add(u16::try_from(times).unwrap_or(u16::MAX));
+            }
+            length += u32::try_from(terms.len() * times).unwrap_or(u32::MAX);
+        };
+        take(texts.headline, HEADLINE_COUNTS);
+        texts.tags.iter().for_each(|tag| take(tag, TAGS_COUNT));
+        take(texts.bio, 1);
+        texts.about.iter().for_each(|text| take(text, 1));
+        for (stem, count) in &counts {
+            let postings = &mut self.postings[*stem as usize];
+            let at = postings.partition_point(|it| it.mentor < mentor);
+            postings.insert(at, Posting { mentor, count: *count });
         }
+        let bag = self.bag(texts, counts.into_keys().collect());
         for word in &bag.words {
             self.n_mentors_with_word[*word as usize] += 1;
         }
@@ -99,19 +134,26 @@ impl Lexicon {
             *self.initials.entry(initials.clone()).or_default().entry(tag.clone()).or_default() += 1;
         }
         self.n_mentors += 1;
-        self.total_length += u64::from(bag.length);
+        self.total_length += u64::from(length);
         let at = mentor as usize;
         if at >= self.bags.len() {
             self.bags.resize_with(at + 1, || None);
+            self.lengths.resize(at + 1, 0);
+            self.mentor_tags.resize_with(at + 1, TagNumbers::default);
         }
+        self.lengths[at] = length;
+        self.mentor_tags[at] = texts.tags.iter().map(|tag| self.tag_id(tag)).collect();
         self.bags[at] = Some(bag);
     }
 
     /// Forgets a mentor.
     pub fn remove(&mut self, mentor: u32) {
         let Some(bag) = self.bags.get_mut(mentor as usize).and_then(Option::take) else { return };
-        for (stem, _) in &bag.counts {
-            self.n_mentors_with[*stem as usize] -= 1;
+        for stem in &bag.stems {
+            let postings = &mut self.postings[*stem as usize];
+            if let Ok(at) = postings.binary_search_by_key(&mentor, |it| it.mentor) {
+                postings.remove(at);
+            }
         }
         for word in &bag.words {
             self.n_mentors_with_word[*word as usize] -= 1;
@@ -126,49 +168,51 @@ impl Lexicon {
                 }
             }
         }
+        self.mentor_tags[mentor as usize].clear();
         self.n_mentors -= 1;
-        self.total_length -= u64::from(bag.length);
+        self.total_length -= u64::from(std::mem::take(&mut self.lengths[mentor as usize]));
     }
 
-    fn bag(&mut self, texts: &Texts<'_>) -> Bag {
-        let mut counts: HashMap<u32, u16> = HashMap::new();
-        let mut length = 0;
-        let mut plain = Vec::new();
-        let mut take = |lexicon: &mut Self, text: &str, times: usize| {
-            let terms = words::terms(text);
-            for term in &terms {
-                let count = counts.entry(lexicon.stem_id(&term.stem)).or_default();
-                *count = count.saturating_add(u16::try_from(times).unwrap_or(u16::MAX));
-            }
-            length += u32::try_from(terms.len() * times).unwrap_or(u32::MAX);
+    fn bag(&mut self, texts: &Texts<'_>, stems: Box<[u32]>) -> Bag {
+        let all = [texts.headline, texts.bio].into_iter().chain(texts.tags.iter().copied());
+        let mut plain: Vec<u32> = Vec::new();
+        for text in all.chain(texts.about.iter().copied()) {
             let of_text = words::words(text).into_iter().filter(|word| is_plain(&word.folded));
-            plain.extend(of_text.map(|word| lexicon.word_id(&word.folded)));
-            let mut stems: Vec<u32> =
-                terms.iter().filter(|term| !term.is_joined).map(|term| lexicon.stem_id(&term.stem)).collect();
-            stems.sort_unstable();
-            stems.dedup();
-            stems.into_boxed_slice()
-        };
-        take(self, texts.headline, HEADLINE_COUNTS);
-        let tags = texts.tags.iter().map(|tag| take(self, tag, TAGS_COUNT)).collect();
-        take(self, texts.bio, 1);
-        for text in &texts.about {
-            take(self, text, 1);
+            plain.extend(of_text.map(|word| self.word_id(&word.folded)));
         }
         plain.sort_unstable();
         plain.dedup();
-        let mut counts: Vec<(u32, u16)> = counts.into_iter().collect();
-        counts.sort_unstable();
         let initials = texts.tags.iter().filter_map(|tag| Some((initials(tag)?, (*tag).into()))).collect();
-        Bag { counts: counts.into(), length, tags, words: plain.into(), initials }
+        Bag { stems, words: plain.into(), initials }
+    }
+
+    fn tag_id(&mut self, tag: &str) -> u32 {
+        if let Some(id) = self.tags.get(tag) {
+            return *id;
+        }
+        let terms = words::terms(tag).into_iter().filter(|term| !term.is_joined);
+        let mut stems: Vec<u32> = terms.map(|term| self.stem_id(&term.stem)).collect();
+        stems.sort_unstable();
+        stems.dedup();
+        id(&mut self.tags, &mut self.tag_stems, tag, stems.into())
     }
 
     fn stem_id(&mut self, stem: &str) -> u32 {
-        id(&mut self.stems, &mut self.n_mentors_with, stem)
+        id(&mut self.stems, &mut self.postings, stem, Vec::new())
     }
 
     fn word_id(&mut self, word: &str) -> u32 {
-        id(&mut self.words, &mut self.n_mentors_with_word, word)
+        id(&mut self.words, &mut self.n_mentors_with_word, word, 0)
+    }
+
+    /// The numbers of a mentor's tags, in the order of the profile; equal tags have one number.
+    pub fn tags(&self, mentor: u32) -> &[u32] {
+        self.mentor_tags.get(mentor as usize).map_or(&[], SmallVec::as_slice)
+    }
+
+    /// Tags that have a number, used or not.
+    pub fn n_tags(&self) -> usize {
+        self.tag_stems.len()
     }
 
     /// A question's different stems in their order, stop words left out.
@@ -180,49 +224,67 @@ impl Lexicon {
     /// One stem with its rarity.
     pub fn asked_stem(&self, stem: String) -> Asked {
         let id = self.known_stem(&stem);
-        let n_with = id.map_or(0, |id| self.n_mentors_with[id as usize]);
-        Asked { rarity: rarity(self.n_mentors, n_with), stem, id }
+        Asked { rarity: id.map_or_else(|| rarity(self.n_mentors, 0), |id| self.rarity(id)), stem, id }
     }
 
     fn known_stem(&self, stem: &str) -> Option<u32> {
-        self.stems.get(stem).copied().filter(|id| self.n_mentors_with[*id as usize] > 0)
+        self.stems.get(stem).copied().filter(|id| !self.postings[*id as usize].is_empty())
     }
 
-    /// The BM25 score of a mentor for a question; 0 where they share no stem.
-    pub fn bm25(&self, mentor: u32, asked: &[Asked]) -> f32 {
-        let Some(bag) = self.bag_of(mentor) else { return 0.0 };
-        let length = as_f32(u64::from(bag.length)) / self.mean_length();
-        let norm = K1 * (1.0 - B + B * length);
-        asked
-            .iter()
-            .map(|asked| {
-                let count = asked.id.map_or(0.0, |stem| count_in(bag, stem));
-                asked.rarity * count * (K1 + 1.0) / (count + norm)
-            })
-            .sum()
+    fn rarity(&self, stem: u32) -> f32 {
+        rarity(self.n_mentors, self.postings[stem as usize].len())
     }
 
-    /// How well the question's stems cover one of a mentor's tags, by rarity.
-    pub fn tag_coverage(&self, mentor: u32, asked: &[Asked]) -> Coverage {
-        let mut best = Coverage::default();
-        let Some(bag) = self.bag_of(mentor) else { return best };
-        let mass: f32 = asked.iter().map(|it| it.rarity).sum();
-        for tag in &bag.tags {
-            let covers = |stem: &u32| asked.iter().find(|asked| asked.id == Some(*stem));
-            let covered: f32 = tag.iter().filter_map(covers).map(|asked| asked.rarity).sum();
-            // Most tags share nothing with a question: those cost no logarithm.
-            if covered > 0.0 {
-                let all: f32 = tag.iter().map(|stem| rarity(self.n_mentors, self.n_mentors_with[*stem as usize])).sum();
-                best.share = best.share.max(covered / all);
-                best.exactness = best.exactness.max(covered / all * covered / mass);
+    /// How the words of a question meet those of mentors. Where `is_everybody`, all scores are computed at once, else each when it is asked for.
+    pub fn meet<'a>(&'a self, asked: &'a [Asked], is_everybody: bool) -> Meeting<'a> {
+        let mut bm25 = if is_everybody { vec![0.0; self.lengths.len()] } else { Vec::new() };
+        if is_everybody {
+            for asked in asked {
+                for posting in self.postings_of(asked) {
+                    bm25[posting.mentor as usize] += self.bm25_of(asked, *posting);
+                }
             }
         }
-        best
+        Meeting {
+            lexicon: self,
+            asked,
+            mass: asked.iter().map(|it| it.rarity).sum(),
+            is_everybody,
+            bm25,
+            tags: vec![None; self.tag_stems.len()],
+        }
+    }
+
+    fn postings_of(&self, asked: &Asked) -> &[Posting] {
+        asked.id.map_or(&[], |stem| &self.postings[stem as usize])
+    }
+
+    /// What one stem adds to a mentor's BM25 score.
+    fn bm25_of(&self, asked: &Asked, posting: Posting) -> f32 {
+        let mean_length = (as_f32(self.total_length) / as_f32(u64::from(self.n_mentors.max(1)))).max(1.0);
+        let length = as_f32(u64::from(self.lengths[posting.mentor as usize])) / mean_length;
+        let count = f32::from(posting.count);
+        let norm = K1 * (1.0 - B + B * length);
+        asked.rarity * count * (K1 + 1.0) / (count + norm)
+    }
+
+    /// How well the question's stems cover a tag.
+    fn covered(&self, tag: u32, asked: &[Asked], mass: f32) -> Covered {
+        let tag = &self.tag_stems[tag as usize];
+        let covers = |stem: &u32| asked.iter().find(|asked| asked.id == Some(*stem));
+        let covered: f32 = tag.iter().filter_map(covers).map(|asked| asked.rarity).sum();
+        // Most tags share nothing with a question: those cost no logarithm.
+        if covered > 0.0 {
+            let all: f32 = tag.iter().map(|stem| self.rarity(*stem)).sum();
+            Covered { share: covered / all, exactness: covered / all * covered / mass }
+        } else {
+            Covered::default()
+        }
     }
 
     /// Whether a mentor's profile says anything.
     pub fn has_any(&self, mentor: u32) -> bool {
-        self.bag_of(mentor).is_some_and(|bag| bag.length > 0)
+        self.lengths.get(mentor as usize).is_some_and(|length| *length > 0)
     }
 
     /// The stems of a text apart by spaces, headline and tags repeated as they count: what a word index is made of.
@@ -230,7 +292,7 @@ impl Lexicon {
         let headline = std::iter::repeat_n(texts.headline, HEADLINE_COUNTS);
         let tags = std::iter::repeat_n(&texts.tags, TAGS_COUNT).flatten().copied();
         let all = headline.chain(tags).chain([texts.bio]).chain(texts.about.iter().copied());
-        let stems: Vec<String> = all.flat_map(words::terms).map(|term| term.stem).collect();
+        let stems: Vec<Rc<str>> = all.flat_map(words::terms).map(|term| term.stem).collect();
         stems.join(" ")
     }
 
@@ -252,23 +314,76 @@ impl Lexicon {
         let tags = self.initials.get(initials)?;
         tags.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0))).map(|(tag, _)| &**tag)
     }
+}
 
-    fn bag_of(&self, mentor: u32) -> Option<&Bag> {
-        self.bags.get(mentor as usize)?.as_ref()
+/// The share of a tag that a question covers, and that times the share of the question.
+#[derive(Clone, Copy, Debug, Default)]
+struct Covered {
+    share: f32,
+    exactness: f32,
+}
+
+/// A question's words against those of mentors.
+pub struct Meeting<'a> {
+    lexicon: &'a Lexicon,
+    asked: &'a [Asked],
+    mass: f32,
+    is_everybody: bool,
+    /// By mentor, where everybody's are computed.
+    bm25: Vec<f32>,
+    /// By tag, computed when it is first looked at.
+    tags: Vec<Option<Covered>>,
+}
+
+impl Meeting<'_> {
+    /// How they meet one mentor's.
+    pub fn with(&mut self, mentor: u32) -> Worded {
+        let bm25 = self.bm25(mentor);
+        let mut worded = Worded { bm25, ..Worded::default() };
+        if bm25 > 0.0 {
+            for tag in self.lexicon.tags(mentor) {
+                let covered = self.covered(*tag);
+                worded.coverage = worded.coverage.max(covered.share);
+                worded.exactness = worded.exactness.max(covered.exactness);
+            }
+        }
+        worded
     }
 
-    fn mean_length(&self) -> f32 {
-        (as_f32(self.total_length) / as_f32(u64::from(self.n_mentors.max(1)))).max(1.0)
+    fn covered(&mut self, tag: u32) -> Covered {
+        *self.tags[tag as usize].get_or_insert_with(|| self.lexicon.covered(tag, self.asked, self.mass))
+    }
+
+    /// The tags of a mentor that the question covers in part at least, by their places.
+    pub fn covered_tags(&mut self, mentor: u32) -> Vec<usize> {
+        let tags = self.lexicon.tags(mentor).iter().enumerate();
+        tags.filter(|(_, tag)| self.covered(**tag).share > 0.0).map(|(place, _)| place).collect()
+    }
+
+    /// The BM25 score of a mentor; 0 where they share no stem.
+    pub fn bm25(&self, mentor: u32) -> f32 {
+        if self.is_everybody {
+            return self.bm25.get(mentor as usize).copied().unwrap_or(0.0);
+        }
+        let mut bm25 = 0.0;
+        for asked in self.asked {
+            let postings = self.lexicon.postings_of(asked);
+            if let Ok(at) = postings.binary_search_by_key(&mentor, |it| it.mentor) {
+                bm25 += self.lexicon.bm25_of(asked, postings[at]);
+            }
+        }
+        bm25
     }
 }
 
-fn id(ids: &mut HashMap<Box<str>, u32>, counts: &mut Vec<u32>, text: &str) -> u32 {
+/// The number of a text, a new one with `new` behind it where it has none.
+fn id<T>(ids: &mut HashMap<Box<str>, u32>, behind: &mut Vec<T>, text: &str, new: T) -> u32 {
     if let Some(id) = ids.get(text) {
         return *id;
     }
-    let id = u32::try_from(counts.len()).expect("a program has fewer than four thousand million words");
+    let id = u32::try_from(behind.len()).expect("a program has fewer than four thousand million words");
     ids.insert(text.into(), id);
-    counts.push(0);
+    behind.push(new);
     id
 }
 
@@ -285,17 +400,14 @@ fn is_plain(folded: &str) -> bool {
     folded.len() >= 3 && folded.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-fn count_in(bag: &Bag, stem: u32) -> f32 {
-    bag.counts.binary_search_by_key(&stem, |(stem, _)| *stem).map_or(0.0, |at| f32::from(bag.counts[at].1))
-}
-
 /// So many mentors who use no word at all are thought to stand beside the program's own: without
 /// them the one mentor of a new program would make all of their words common.
 const SILENT_MENTORS: f64 = 50.0;
 
 /// BM25's inverse document frequency, never negative (as in Lucene).
-fn rarity(n_mentors: u32, n_with: u32) -> f32 {
-    let (all, with) = (f64::from(n_mentors) + SILENT_MENTORS, f64::from(n_with));
+fn rarity(n_mentors: u32, n_with: usize) -> f32 {
+    let with = f64::from(u32::try_from(n_with).unwrap_or(u32::MAX));
+    let all = f64::from(n_mentors) + SILENT_MENTORS;
     #[expect(clippy::cast_possible_truncation, reason = "a rarity is a small number")]
     let rarity = (1.0 + (all - with + 0.5) / (with + 0.5)).ln() as f32;
     rarity
@@ -316,7 +428,13 @@ mod tests {
 
     fn scores(lexicon: &Lexicon, question: &str) -> Vec<f32> {
         let asked = lexicon.asked(question);
-        (0..4).map(|mentor| lexicon.bm25(mentor, &asked)).collect()
+        (0..4)
+            .map(|mentor| {
+                let [at_once, one] = [true, false].map(|all| lexicon.meet(&asked, all).bm25(mentor));
+                assert_eq!(at_once.to_bits(), one.to_bits());
+                one
+            })
+            .collect()
     }
 
     fn filled(order: &[u32]) -> Lexicon {
@@ -353,10 +471,10 @@ mod tests {
     fn a_tag_is_covered_by_its_share_of_rare_words() {
         let lexicon = filled(&[0, 1, 2, 3]);
         let asked = lexicon.asked("drone rules");
-        let coverage = lexicon.tag_coverage(1, &asked);
-        assert!(coverage.share > 0.2 && coverage.share < 1.0 && coverage.exactness < coverage.share);
-        let whole = lexicon.tag_coverage(0, &lexicon.asked("pricing"));
-        assert!((whole.share - 1.0).abs() < 1e-6 && (whole.exactness - 1.0).abs() < 1e-6);
+        let coverage = lexicon.meet(&asked, true).with(1);
+        assert!(coverage.coverage > 0.2 && coverage.coverage < 1.0 && coverage.exactness < coverage.coverage);
+        let whole = lexicon.meet(&lexicon.asked("pricing"), true).with(0);
+        assert!((whole.coverage - 1.0).abs() < 1e-6 && (whole.exactness - 1.0).abs() < 1e-6);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What answering needs, all in memory and under one lock: the roster, the words, the vectors.
 //! `refresh` writes it, `rank` reads it; it asks nobody for anything.
 
-use std::collections::HashMap;
-
 use super::bits::Bits;
 use super::lexicon::{Lexicon, Texts};
+use super::named::Folded;
 use super::passages::{self, Passage};
 use super::roster::{Card, Roster, Standing};
+use super::vectors::cosine::{DIMS, dot};
 use super::vectors::{Tier, Vectors};
 use super::words;
 use crate::mentors::Mentor;
@@ -32,38 +32,58 @@ impl Loaded {
     }
 }
 
-/// Vectors of tags: mentors share tags, so each is kept once.
+/// Vectors of tags, by the lexicon's numbers: mentors share tags, so each is kept once.
 #[derive(Default)]
 pub struct Tags {
-    numbers: HashMap<Box<str>, u32>,
-    vectors: Vec<Box<[f32]>>,
-    of_mentor: Vec<Box<[u32]>>,
+    vectors: Vec<Option<Box<[f32; DIMS]>>>,
 }
 
 impl Tags {
-    fn put(&mut self, mentor: u32, tags: &[(String, Vec<f32>)]) {
-        let numbers = tags.iter().map(|(tag, vector)| {
-            if let Some(number) = self.numbers.get(tag.as_str()) {
-                return *number;
+    fn put(&mut self, tags: &[u32], vectors: Vec<Vec<f32>>) {
+        for (tag, vector) in tags.iter().zip(vectors) {
+            let at = *tag as usize;
+            if at >= self.vectors.len() {
+                self.vectors.resize_with(at + 1, || None);
             }
-            let number =
-                u32::try_from(self.vectors.len()).expect("a program has fewer than four thousand million tags");
-            self.vectors.push(vector.clone().into());
-            self.numbers.insert(tag.as_str().into(), number);
-            number
-        });
-        let numbers: Box<[u32]> = numbers.collect();
-        let at = mentor as usize;
-        if at >= self.of_mentor.len() {
-            self.of_mentor.resize_with(at + 1, Box::default);
+            if self.vectors[at].is_none() {
+                self.vectors[at] = vector.try_into().ok();
+            }
         }
-        self.of_mentor[at] = numbers;
+    }
+}
+
+/// How near each tag is to one question.
+pub struct TagCosines<'a> {
+    live: &'a Live,
+    question: &'a [f32],
+    /// By tag, computed when it is first asked for.
+    known: Vec<Cosine>,
+}
+
+#[derive(Clone, Copy)]
+enum Cosine {
+    Unknown,
+    Missing,
+    Is(f32),
+}
+
+impl<'a> TagCosines<'a> {
+    /// For one question.
+    pub fn new(live: &'a Live, question: &'a [f32]) -> Self {
+        Self { live, question, known: vec![Cosine::Unknown; live.lexicon.n_tags()] }
     }
 
-    /// The vectors of a mentor's tags, in order.
-    pub fn of(&self, mentor: u32) -> impl Iterator<Item = &[f32]> {
-        let numbers = self.of_mentor.get(mentor as usize).map_or(&[][..], |it| it);
-        numbers.iter().map(|number| &*self.vectors[*number as usize])
+    /// The cosines of a mentor's tags with the tags' places, in order; tags whose vectors are still to be made are left out.
+    pub fn of(&mut self, mentor: u32) -> impl Iterator<Item = (usize, f32)> {
+        let Self { live, question, known } = self;
+        live.lexicon.tags(mentor).iter().enumerate().filter_map(move |(place, tag)| {
+            let known = &mut known[*tag as usize];
+            if matches!(known, Cosine::Unknown) {
+                let vector = live.tags.vectors.get(*tag as usize).and_then(Option::as_ref);
+                *known = vector.map_or(Cosine::Missing, |vector| Cosine::Is(dot(&vector[..], question)));
+            }
+            if let Cosine::Is(cosine) = known { Some((place, *cosine)) } else { None }
+        })
     }
 }
 
@@ -101,7 +121,6 @@ impl Live {
     pub fn put(&mut self, loaded: Loaded) {
         let number = loaded.mentor.number.0;
         let is_visible = loaded.mentor.is_visible();
-        let profile = &loaded.mentor.profile;
         if is_visible {
             self.lexicon.put(number, &texts(&loaded.mentor));
             let vectors: Vec<&[f32]> = loaded.units.iter().map(|(_, vector)| vector.as_slice()).collect();
@@ -113,8 +132,7 @@ impl Live {
                     self.forget_vectors(number);
                 }
             }
-            let named = profile.expertise.iter().map(|it| it.area.clone()).zip(loaded.tags).collect::<Vec<_>>();
-            self.tags.put(number, &named);
+            self.tags.put(self.lexicon.tags(number), loaded.tags);
         } else {
             self.lexicon.remove(number);
             self.forget_vectors(number);
@@ -144,7 +162,7 @@ impl Live {
 
     /// Keeps those of `among` whose name, headline, company, title or tags hold every word.
     pub fn keep_with_words(&self, among: &mut Bits, text: &str) {
-        let wanted: Vec<String> = words::words(text).into_iter().map(|word| word.folded).collect();
+        let wanted: Vec<String> = words::words(text).into_iter().map(|word| word.folded.into_owned()).collect();
         if wanted.is_empty() {
             return;
         }
@@ -189,6 +207,7 @@ fn card(mentor: &Mentor, units: Vec<(Passage, Vec<f32>)>) -> Card {
         expertise: profile.expertise.iter().map(|it| it.area.clone()).collect(),
         industries: profile.industries.clone(),
         stages: profile.stages.clone(),
+        folded: Folded::new(&profile.industries, &profile.stages),
         languages: profile.languages.clone(),
         timezone: mentor.timezone.clone(),
         load_cap_per_week: profile.load_cap_per_week,

@@ -40,9 +40,10 @@ impl Matcher {
         });
         let mut asked = Vec::with_capacity(questions.len());
         for question in questions {
-            asked.push(self.catalogue.see(&self.embedder.embed_question(question)?).vector);
+            asked.push(self.see(question)?);
         }
-        let truth: Vec<Vec<(u32, u8)>> = asked.iter().map(|question| true_nearest(&vectors, question, &all)).collect();
+        let truth: Vec<Vec<(u32, u8)>> =
+            asked.iter().map(|question| true_nearest(&vectors, &question.vector, &all)).collect();
         let mut figures = Vec::new();
         for (tier, name) in [(Tier::Exact, "exact"), (Tier::Cascade, "cascade"), (Tier::Hnsw, "hnsw")] {
             if tier == Tier::Hnsw && !with_graph {
@@ -52,13 +53,13 @@ impl Matcher {
             let mut n_found = 0.0;
             for (question, truth) in asked.iter().zip(&truth) {
                 let began = Instant::now();
-                let hits = vectors.nearest_by(tier, question, RECALL_AT, &all).hits;
+                let hits = vectors.nearest_by(tier, &question.vector, RECALL_AT, &all).hits;
                 one.ten.push(began.elapsed());
                 let found = hits.iter().filter(|hit| truth.contains(&(hit.owner, hit.unit))).count();
                 n_found += f64::from(u32::try_from(found).unwrap_or(0))
                     / f64::from(u32::try_from(truth.len().max(1)).unwrap_or(1));
                 let began = Instant::now();
-                drop(vectors.nearest_by(tier, question, ASKED_FOR, &all));
+                drop(vectors.nearest_by(tier, &question.vector, ASKED_FOR, &all));
                 one.many.push(began.elapsed());
             }
             one.recall_at_10 = n_found / f64::from(u32::try_from(asked.len().max(1)).unwrap_or(1));

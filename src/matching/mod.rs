@@ -6,6 +6,7 @@
 mod abbreviations;
 mod ask;
 pub mod bits;
+mod candidates;
 mod catalogue;
 pub mod embed;
 mod explain;
@@ -30,9 +31,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use moka::sync::Cache;
 use tokio::sync::Semaphore;
 
-use self::catalogue::Catalogue;
+use self::catalogue::{Catalogue, Seen};
 use self::keywords::KeywordReader;
 use self::live::Live;
 use self::refresh::Refresher;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub tier: vectors::Tier,
     /// Questions answered at once.
     pub n_permits: usize,
+    /// Questions whose vectors are remembered.
+    pub cached_questions: u64,
 }
 
 /// Called after every change that may have queued work.
@@ -71,6 +75,8 @@ pub struct Matcher {
     db: Db,
     embedder: Arc<Embedder>,
     catalogue: Catalogue,
+    /// Questions asked lately, as the model and the catalogue see them.
+    questions: Cache<String, Arc<Seen>>,
     live: RwLock<Live>,
     /// `None` while the keyword index is being made anew.
     keywords: RwLock<Option<KeywordReader>>,
@@ -121,6 +127,21 @@ impl Matcher {
     /// Internal, where the model fails.
     pub fn evidence(&self, ask: &Ask) -> Result<(score::Question, Vec<(MentorId, score::Evidence)>)> {
         rank::evidence_of_all(self, ask, self.db.clock().now())
+    }
+
+    /// A question's vector seen through the catalogue, remembered for when it is asked again.
+    fn see(&self, question: &str) -> Result<Arc<Seen>> {
+        if let Some(seen) = self.questions.get(question) {
+            return Ok(seen);
+        }
+        let seen = Arc::new(self.catalogue.see(&self.embedder.embed(question)?));
+        self.questions.insert(question.to_owned(), Arc::clone(&seen));
+        Ok(seen)
+    }
+
+    /// Forgets all remembered questions, for measuring.
+    pub fn forget_questions(&self) {
+        self.questions.invalidate_all();
     }
 
     /// How many mentors can be found.

@@ -1,6 +1,8 @@
 //! Industries and stages that a question names in passing ("we are seed stage, selling to
 //! growers"), matched with what the program's profiles call them. Pure.
 
+use foldhash::HashSet;
+
 use super::roster::Card;
 use super::words::{Word, words};
 
@@ -117,6 +119,21 @@ const EVERYDAY_NAMES: &[(&str, &[&str])] = &[
 /// A stage that suits all.
 const ANY_STAGE: &str = "any";
 
+/// A profile's industries and stages in folded words, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folded {
+    industries: Vec<String>,
+    stages: Vec<String>,
+}
+
+impl Folded {
+    /// Folds what a profile calls them.
+    pub fn new(industries: &[String], stages: &[String]) -> Self {
+        let all = |names: &[String]| names.iter().map(|name| folded(name)).collect();
+        Self { industries: all(industries), stages: all(stages) }
+    }
+}
+
 /// What a question names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
@@ -127,20 +144,22 @@ pub struct Named {
 }
 
 impl Named {
-    /// What `question` names among the program's `industries`.
+    /// What `question` names among the program's `industries`, which are folded.
     pub fn in_question<'a>(question: &str, industries: impl IntoIterator<Item = &'a str>) -> Self {
-        let asked = spaced(&words(question));
+        let spaced = spaced(&words(question));
+        let asked = &Heard { words: spaced.split(' ').collect(), spaced: &spaced };
         let mut stages: Vec<&'static str> = Vec::new();
         for (phrase, stage) in STAGE_PHRASES {
-            if holds(&asked, phrase) && !stages.contains(stage) {
+            if asked.holds(phrase) && !stages.contains(stage) {
                 stages.push(stage);
             }
         }
         // In "pre-seed round" the second half is no stage of its own.
-        if stages.contains(&"pre seed") && !holds_beside(&asked) {
+        if stages.contains(&"pre seed") && !is_seed_beside(&spaced) {
             stages.retain(|stage| *stage != "seed");
         }
-        let mut named: Vec<String> = industries.into_iter().map(folded).filter(|name| is_named(&asked, name)).collect();
+        let mut named: Vec<String> =
+            industries.into_iter().filter(|name| asked.is_named(name)).map(str::to_owned).collect();
         named.sort();
         Self { stages, industries: named }
     }
@@ -154,10 +173,10 @@ impl Named {
     pub fn fit(&self, card: &Card) -> f64 {
         let mut parts = Vec::with_capacity(2);
         if !self.stages.is_empty() {
-            parts.push(self.stage_fit(&card.stages));
+            parts.push(self.stage_fit(&card.folded.stages));
         }
         if !self.industries.is_empty() {
-            let fits = card.industries.iter().any(|name| self.industries.contains(&folded(name)));
+            let fits = card.folded.industries.iter().any(|name| self.industries.contains(name));
             parts.push(if fits { 1.0 } else { 0.0 });
         }
         if parts.is_empty() {
@@ -178,29 +197,45 @@ impl Named {
             (Some(one), Some(other)) if one.abs_diff(other) == 1 => 0.4,
             _ => 0.0,
         };
-        let offered: Vec<String> = stages.iter().map(|stage| folded(stage)).collect();
-        let all = self.stages.iter().flat_map(|asked| offered.iter().map(|offered| likeness(asked, offered)));
+        let all = self.stages.iter().flat_map(|asked| stages.iter().map(|offered| likeness(asked, offered)));
         all.fold(0.0, f64::max)
     }
 
     /// The mentor's industries and stages that the question names, as the profile writes them.
     pub fn shared(&self, card: &Card) -> Vec<String> {
-        let industries = card.industries.iter().filter(|name| self.industries.contains(&folded(name)));
-        let stages = card.stages.iter().filter(|name| self.stages.contains(&folded(name).as_str()));
-        industries.chain(stages).cloned().collect()
+        let industries = card.industries.iter().zip(&card.folded.industries);
+        let industries = industries.filter(|(_, folded)| self.industries.contains(folded));
+        let stages = card.stages.iter().zip(&card.folded.stages);
+        let stages = stages.filter(|(_, folded)| self.stages.contains(&folded.as_str()));
+        industries.chain(stages).map(|(name, _)| name.clone()).collect()
     }
 }
 
-fn is_named(asked: &str, industry: &str) -> bool {
-    if let Some((_, phrases)) = EVERYDAY_NAMES.iter().find(|(name, _)| *name == industry) {
-        return phrases.iter().any(|phrase| holds(asked, phrase));
+/// A question's words.
+struct Heard<'a> {
+    spaced: &'a str,
+    words: HashSet<&'a str>,
+}
+
+impl Heard<'_> {
+    fn is_named(&self, industry: &str) -> bool {
+        if let Some((_, phrases)) = EVERYDAY_NAMES.iter().find(|(name, _)| *name == industry) {
+            return phrases.iter().any(|phrase| self.holds(phrase));
+        }
+        let others =
+            INDUSTRY_PHRASES.iter().find(|(name, _)| *name == industry).map_or(&[][..], |(_, phrases)| phrases);
+        self.holds(industry) || others.iter().any(|phrase| self.holds(phrase))
     }
-    let others = INDUSTRY_PHRASES.iter().find(|(name, _)| *name == industry).map_or(&[][..], |(_, phrases)| phrases);
-    holds(asked, industry) || others.iter().any(|phrase| holds(asked, phrase))
+
+    /// Most phrases fall with their first word, before the question is searched.
+    fn holds(&self, phrase: &str) -> bool {
+        let first = phrase.split(' ').next().unwrap_or_default();
+        self.words.contains(first) && holds(self.spaced, phrase)
+    }
 }
 
 /// Words in a row with a space on each side, so that phrases can be looked for whole.
-fn spaced(words: &[Word]) -> String {
+fn spaced(words: &[Word<'_>]) -> String {
     let mut text = String::from(" ");
     for word in words {
         text.push_str(&word.folded);
@@ -209,7 +244,8 @@ fn spaced(words: &[Word]) -> String {
     text
 }
 
-fn folded(name: &str) -> String {
+/// A name in folded words.
+pub fn folded(name: &str) -> String {
     spaced(&words(name)).trim().to_owned()
 }
 
@@ -221,7 +257,7 @@ fn holds(asked: &str, phrase: &str) -> bool {
 }
 
 /// Whether the seed stage is named apart from pre-seed.
-fn holds_beside(asked: &str) -> bool {
+fn is_seed_beside(asked: &str) -> bool {
     let without = asked.replace(" pre seed ", " ");
     STAGE_PHRASES.iter().any(|(phrase, stage)| *stage == "seed" && holds(&without, phrase))
 }
@@ -233,7 +269,8 @@ mod tests {
     const INDUSTRIES: &[&str] = &["Fintech", "Agtech", "E-commerce", "Space", "Games"];
 
     fn named(question: &str) -> (Vec<&'static str>, Vec<String>) {
-        let named = Named::in_question(question, INDUSTRIES.iter().copied());
+        let industries: Vec<String> = INDUSTRIES.iter().map(|name| folded(name)).collect();
+        let named = Named::in_question(question, industries.iter().map(String::as_str));
         (named.stages, named.industries)
     }
 

@@ -1,37 +1,27 @@
 //! The recipe: reads from top to bottom. Each step is called from here and from nowhere else.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ask::Ask;
 use super::bits::Bits;
-use super::catalogue::Seen;
+use super::candidates::{self, Candidate, Scales, Understood};
 use super::explain::{self, Grounds, Reason};
-use super::lexicon::Asked;
 use super::live::Live;
-use super::named::Named;
-use super::roster::{Card, Facet, SLOT_DAYS, Slot};
+use super::roster::{Card, SLOT_DAYS, Slot};
 use super::score::{self, ANSWER, Calibration, Evidence, FLOOR, Score};
-use super::vectors::cosine::dot;
 use super::{Matcher, abbreviations, spelling};
 use crate::clock::Moment;
 use crate::error::Result;
 use crate::ids::MentorId;
 
-/// Units looked at by meaning, and mentors by words, at most. A question that reaches more than
-/// that is answered all the same, but its count is a lower bound.
-const UNITS: usize = 1_024;
-const WORDED: usize = 128;
-
-/// Below so many who may be chosen, words are looked up mentor by mentor instead of in the index.
-const FEW: usize = 256;
-
-/// The share of a question's word weight that a mentor must match to be looked at for words alone.
-const LEAST_WORDED: f64 = 0.2;
-
 /// Where nobody is relevant, so many are named as near misses.
 const NEAR_MISSES: usize = 3;
+
+/// Beside as many as are to be shown, so many more of the best are ranked by exact cosines: int8 may swap
+/// neighbours, and never a place so far. Those behind them are only counted.
+const EXACT_BESIDE: usize = 14;
 
 /// The score from which on a mentor is said to fit.
 const FITTING: u8 = 50;
@@ -115,19 +105,22 @@ pub struct Ranking {
     pub stages: Stages,
 }
 
-/// A question understood: its words, its vector, what it names.
-struct Understood {
-    seen: Seen,
-    asked: Vec<Asked>,
-    named: Named,
-    question: score::Question,
+/// A mentor that was weighed.
+#[derive(Clone, Copy)]
+struct Weighed {
+    mentor: u32,
+    /// Known of those who are weighed exactly.
+    id: Option<MentorId>,
+    relevance: f64,
+    shown: u8,
+    total: f64,
 }
 
-/// A mentor that was looked at.
-struct Candidate {
-    mentor: u32,
-    score: Score,
-    total: f64,
+impl Weighed {
+    /// Better first, then by id, then by number.
+    fn order(&self, other: &Self) -> Ordering {
+        other.total.total_cmp(&self.total).then(self.id.cmp(&other.id)).then(self.mentor.cmp(&other.mentor))
+    }
 }
 
 /// Ranks the mentors that fit one question.
@@ -142,54 +135,42 @@ pub(super) fn rank(
     let mut stages = Stages::default();
     let (text, corrected) = prepare(&matcher.live(), ask);
     stages.prepare = watch.lap();
-    let meaning = matcher.embedder.embed_question(&text)?;
-    let seen = matcher.catalogue.see(&meaning);
+    let seen = matcher.see(&text)?;
     stages.embed = watch.lap();
 
     let keywords = matcher.keyword_reader();
     let live = matcher.live();
-    let understood = understand(&live, &text, seen);
+    let understood = Understood::new(&live, &text, seen);
     let eligible = live.roster.eligible(&ask.filters, now);
-    let n_eligible = eligible.count();
     stages.filter = watch.lap();
     let least = score::least_cosine(calibration, &understood.question);
-    let (mut candidates, is_count_exact) = near(&live, &understood, &eligible, least, variant);
-    stages.vectors = watch.lap();
-    let is_selective = n_eligible * 2 < live.roster.visible().count();
-    if n_eligible <= FEW {
-        add_worded(&live, &understood, eligible.iter().collect(), &mut candidates);
-    } else if let Some(keywords) = &keywords {
-        let worded = keywords.search(&understood.asked, WORDED, &eligible, is_selective)?;
-        add_worded(&live, &understood, worded, &mut candidates);
-    }
-    stages.keywords = watch.lap();
-    let mut scored = score_all(&live, &understood, calibration, variant, &candidates, now);
-    let is_answered = is_answered(&scored, variant) || {
-        // A filter must not make a good question look like idle talk: whether it is one is decided by everybody.
-        let is_filtered = n_eligible < live.roster.visible().count();
-        is_filtered && scored.iter().any(|it| it.score.relevance >= FLOOR) && {
-            is_answered_by_anyone(&live, &understood, calibration, least, now)
-        }
+    let (mut candidates, is_count_exact) = match variant {
+        Variant::Keyword => (Vec::new(), true),
+        Variant::All | Variant::Semantic => candidates::near(&live, &understood, &eligible, least),
     };
-    scored.sort_by(|a, b| b.total.total_cmp(&a.total).then_with(|| id(&live, a).cmp(&id(&live, b))));
-    let n_relevant = if is_answered { scored.iter().filter(|it| is_relevant(it, ask, variant)).count() } else { 0 };
-    let n_fitting = scored
-        .iter()
-        .filter(|it| n_relevant > 0 && is_relevant(it, ask, variant) && it.score.shown() >= FITTING)
-        .count();
+    stages.vectors = watch.lap();
+    let meeting = candidates::meet(&live, &understood);
+    candidates::add_worded(&live, &understood, keywords.as_ref(), &meeting, &eligible, &mut candidates)?;
+    stages.keywords = watch.lap();
+    let scales = Scales::new(&live, &understood, meeting, calibration, now);
+    let mut weigh = Weigh { ask, variant, live: &live, scales };
+    let mut ranked = weigh.all(&candidates);
+    if !weigh.is_answered(&ranked, &eligible, least) {
+        ranked.clear();
+    }
+    let n_fitting = ranked.iter().filter(|it| it.shown >= FITTING).count();
     stages.score = watch.lap();
-    let explained = |it: &Candidate| explain_one(&live, &understood, it, now);
-    let relevant = scored.iter().filter(|it| n_relevant > 0 && is_relevant(it, ask, variant));
-    let matches: Vec<Match> = relevant.take(ask.limit).filter_map(explained).collect();
-    let n_near_misses = if n_relevant == 0 { NEAR_MISSES } else { 0 };
-    let near_misses = scored.iter().take(n_near_misses).filter_map(explained).collect();
+    let mut explained = |it: &Weighed| explain_one(&live, &understood, &mut weigh.scales, it.mentor, now);
+    let matches: Vec<Match> = ranked.iter().take(ask.limit).filter_map(&mut explained).collect();
+    let near_misses = if ranked.is_empty() { weigh.near_misses(candidates, &eligible) } else { Vec::new() };
+    let mut explained = |mentor| explain_one(&live, &understood, &mut weigh.scales, mentor, now);
+    let near_misses = near_misses.into_iter().filter_map(&mut explained).collect();
     let degraded = degraded(&live, keywords.is_some());
     stages.explain = watch.lap();
-    let question = ask.text.clone();
     Ok(Ranking {
-        question,
+        question: ask.text.clone(),
         corrected,
-        count: n_relevant,
+        count: ranked.len(),
         n_fitting,
         is_count_exact,
         matches,
@@ -206,14 +187,13 @@ pub(super) fn evidence_of_all(
     now: Moment,
 ) -> Result<(score::Question, Vec<(MentorId, Evidence)>)> {
     let (text, _) = prepare(&matcher.live(), ask);
-    let seen = matcher.catalogue.see(&matcher.embedder.embed_question(&text)?);
+    let seen = matcher.see(&text)?;
     let live = matcher.live();
-    let understood = understand(&live, &text, seen);
+    let understood = Understood::new(&live, &text, seen);
     let eligible = live.roster.eligible(&ask.filters, now);
-    let all = eligible.iter().filter_map(|mentor| {
-        let id = live.roster.card(mentor)?.id;
-        Some((id, evidence(&live, &understood, mentor, now)))
-    });
+    let meeting = candidates::meet(&live, &understood);
+    let mut scales = Scales::new(&live, &understood, meeting, &Calibration::SHIPPED, now);
+    let all = eligible.iter().filter_map(|mentor| Some((live.roster.card(mentor)?.id, scales.evidence(mentor))));
     Ok((understood.question, all.collect()))
 }
 
@@ -230,155 +210,118 @@ fn prepare(live: &Live, ask: &Ask) -> (String, Option<String>) {
     (abbreviations::write_out(text, lexicon), corrected)
 }
 
-fn understand(live: &Live, text: &str, seen: Seen) -> Understood {
-    let asked = live.lexicon.asked(text);
-    let industries = live.roster.values(Facet::Industry).into_iter().map(|(name, _)| name);
-    let named = Named::in_question(text, industries);
-    let question = score::Question {
-        background: seen.background,
-        domain: seen.domain,
-        mass: asked.iter().map(|it| f64::from(it.rarity)).sum(),
-        is_naming: !named.is_empty(),
-    };
-    Understood { seen, asked, named, question }
-}
-
-/// Mentors near in meaning, and whether nobody near enough can have been left out.
-fn near(live: &Live, understood: &Understood, eligible: &Bits, least: f64, variant: Variant) -> (Bits, bool) {
-    if variant == Variant::Keyword {
-        return (Bits::default(), true);
-    }
-    let hits = live.vectors.nearest(&understood.seen.vector, UNITS, eligible).hits;
-    let is_all = hits.len() < UNITS || hits.last().is_some_and(|hit| f64::from(hit.cosine) < least);
-    // The nearest are looked at however far they are: they are the near misses.
-    let near = hits.iter().enumerate().filter(|(at, hit)| *at < NEAR_MISSES || f64::from(hit.cosine) >= least);
-    (near.map(|(_, hit)| hit.owner).collect(), is_all)
-}
-
-/// Adds those of `mentors` who match enough of the question's words.
-fn add_worded(live: &Live, understood: &Understood, mentors: Vec<u32>, candidates: &mut Bits) {
-    let least = LEAST_WORDED * understood.question.mass;
-    for mentor in mentors {
-        let bm25 = f64::from(live.lexicon.bm25(mentor, &understood.asked));
-        if bm25 > 0.0 && bm25 >= least {
-            candidates.set(mentor);
-        }
-    }
-}
-
-fn score_all(
-    live: &Live,
-    understood: &Understood,
-    calibration: &Calibration,
+/// Weighing for one question and one way of ranking.
+struct Weigh<'a> {
+    ask: &'a Ask,
     variant: Variant,
-    candidates: &Bits,
-    now: Moment,
-) -> Vec<Candidate> {
-    let scored = candidates.iter().map(|mentor| {
-        let evidence = evidence(live, understood, mentor, now);
-        let score = score::score(calibration, &understood.question, &evidence);
-        let total = match variant {
+    live: &'a Live,
+    scales: Scales<'a>,
+}
+
+impl Weigh<'_> {
+    /// Those of the candidates who are relevant: the best first and exactly, the others only as int8 has them.
+    fn all(&mut self, candidates: &[Candidate]) -> Vec<Weighed> {
+        let mut ranked: Vec<Weighed> = candidates.iter().filter_map(|it| self.outlined(it)).collect();
+        let n_exact = (self.ask.limit + EXACT_BESIDE).min(ranked.len());
+        if n_exact < ranked.len() {
+            ranked.select_nth_unstable_by(n_exact, Weighed::order);
+        }
+        let mut best: Vec<Weighed> = ranked.drain(..n_exact).map(|it| self.exact(it.mentor)).collect();
+        best.retain(|it| self.is_relevant(it));
+        best.sort_unstable_by(Weighed::order);
+        best.append(&mut ranked);
+        best
+    }
+
+    /// A candidate by int8; `None` where it is surely not relevant.
+    fn outlined(&mut self, candidate: &Candidate) -> Option<Weighed> {
+        let judged = self.scales.judge(candidate);
+        if self.variant == Variant::All && judged.relevance() < FLOOR {
+            return None;
+        }
+        let score = score::in_context(&judged, &self.scales.context(candidate.mentor));
+        Some(self.weighed(candidate.mentor, None, &score)).filter(|it| self.is_relevant(it))
+    }
+
+    fn exact(&mut self, mentor: u32) -> Weighed {
+        let score = self.scales.score(mentor);
+        let id = self.live.roster.card(mentor).map(|card| card.id);
+        self.weighed(mentor, id, &score)
+    }
+
+    fn weighed(&self, mentor: u32, id: Option<MentorId>, score: &Score) -> Weighed {
+        let total = match self.variant {
             Variant::All => score.total(),
             Variant::Keyword => score.value(score::Signal::Keyword),
             Variant::Semantic => score.value(score::Signal::Semantic),
         };
-        Candidate { mentor, score, total }
-    });
-    scored.collect()
-}
+        Weighed { mentor, id, relevance: score.relevance, shown: score.shown(), total }
+    }
 
-fn evidence(live: &Live, understood: &Understood, mentor: u32, now: Moment) -> Evidence {
-    let vector = &understood.seen.vector;
-    let mut units = live.vectors.cosines(vector, mentor).map(f64::from);
-    let whole = units.next().unwrap_or(0.0);
-    let [best, second] = best_two(units);
-    let [tag, second_tag] = best_two(live.tags.of(mentor).map(|tag| f64::from(dot(tag, vector))));
-    let coverage = live.lexicon.tag_coverage(mentor, &understood.asked);
-    let named = if understood.question.is_naming {
-        live.roster.card(mentor).map_or(0.0, |card| understood.named.fit(card))
-    } else {
-        0.0
-    };
-    let n_slots = live.roster.free_slots(mentor, now, now.plus_days(SLOT_DAYS)).len();
-    Evidence {
-        best,
-        second,
-        whole,
-        tag,
-        second_tag,
-        bm25: f64::from(live.lexicon.bm25(mentor, &understood.asked)),
-        coverage: f64::from(coverage.share),
-        exactness: f64::from(coverage.exactness),
-        named,
-        n_slots: u32::try_from(n_slots).unwrap_or(u32::MAX),
-        load: live.roster.load(mentor, now),
-        ratings: live.roster.ratings(mentor),
+    fn is_relevant(&self, it: &Weighed) -> bool {
+        match self.variant {
+            Variant::All => it.relevance >= FLOOR && it.shown >= self.ask.min_score,
+            Variant::Keyword | Variant::Semantic => it.total > 0.0,
+        }
+    }
+
+    /// Whether somebody fits well enough for the question to be answered at all. A filter must not
+    /// make a good question look like idle talk: whether it is one is decided by everybody.
+    fn is_answered(&mut self, ranked: &[Weighed], eligible: &Bits, least: f64) -> bool {
+        if self.variant != Variant::All || ranked.iter().any(|it| it.relevance >= ANSWER) {
+            return true;
+        }
+        let visible = self.live.roster.visible();
+        if ranked.is_empty() || eligible.count() == visible.count() {
+            return false;
+        }
+        let hits = self.live.vectors.nearest(self.scales.question(), NEAR_MISSES * 4, visible).hits;
+        hits.iter().any(|hit| f64::from(hit.cosine) >= least && self.exact(hit.owner).relevance >= ANSWER)
+    }
+
+    /// Who comes nearest where nobody is relevant.
+    fn near_misses(&mut self, candidates: Vec<Candidate>, eligible: &Bits) -> Vec<u32> {
+        let mut nearest: Vec<(f64, u32)> =
+            candidates.into_iter().map(|it| (self.scales.judge(&it).relevance(), it.mentor)).collect();
+        nearest.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        nearest.truncate(NEAR_MISSES * 4);
+        let mut mentors: Bits = nearest.into_iter().map(|(_, mentor)| mentor).collect();
+        if mentors.count() < NEAR_MISSES && self.variant != Variant::Keyword {
+            let hits = self.live.vectors.nearest(self.scales.question(), NEAR_MISSES * 4, eligible).hits;
+            mentors.or(&hits.iter().map(|hit| hit.owner).collect());
+        }
+        let mut weighed: Vec<Weighed> = mentors.iter().map(|mentor| self.exact(mentor)).collect();
+        weighed.sort_unstable_by(Weighed::order);
+        weighed.iter().take(NEAR_MISSES).map(|it| it.mentor).collect()
     }
 }
 
-/// The greatest two, the greatest twice where there is one only, zeros where there is none.
-fn best_two(values: impl Iterator<Item = f64>) -> [f64; 2] {
-    let mut best: Option<[f64; 2]> = None;
-    let mut n_seen = 0;
-    for value in values {
-        n_seen += 1;
-        best = Some(match best {
-            None => [value, value],
-            Some([first, _]) if n_seen == 2 => [first.max(value), first.min(value)],
-            Some([first, _]) if value > first => [value, first],
-            Some([first, second]) => [first, second.max(value)],
-        });
-    }
-    best.unwrap_or([0.0; 2])
-}
-
-fn is_answered(scored: &[Candidate], variant: Variant) -> bool {
-    variant != Variant::All || scored.iter().any(|it| it.score.relevance >= ANSWER)
-}
-
-/// Whether anybody at all, filters aside, fits the question well enough for it to be answered.
-fn is_answered_by_anyone(
+fn explain_one(
     live: &Live,
     understood: &Understood,
-    calibration: &Calibration,
-    least: f64,
+    scales: &mut Scales<'_>,
+    mentor: u32,
     now: Moment,
-) -> bool {
-    let hits = live.vectors.nearest(&understood.seen.vector, NEAR_MISSES * 4, live.roster.visible()).hits;
-    let candidates: Bits = hits.iter().filter(|hit| f64::from(hit.cosine) >= least).map(|hit| hit.owner).collect();
-    is_answered(&score_all(live, understood, calibration, Variant::All, &candidates, now), Variant::All)
-}
-
-fn is_relevant(it: &Candidate, ask: &Ask, variant: Variant) -> bool {
-    match variant {
-        Variant::All => it.score.relevance >= FLOOR && it.score.shown() >= ask.min_score,
-        Variant::Keyword | Variant::Semantic => it.total > 0.0,
-    }
-}
-
-fn id(live: &Live, candidate: &Candidate) -> Option<MentorId> {
-    live.roster.card(candidate.mentor).map(|card| card.id)
-}
-
-fn explain_one(live: &Live, understood: &Understood, it: &Candidate, now: Moment) -> Option<Match> {
-    let card = Arc::clone(live.roster.card(it.mentor)?);
+) -> Option<Match> {
+    let card = Arc::clone(live.roster.card(mentor)?);
     let vector = &understood.seen.vector;
-    let mut passages: Vec<(usize, f32)> = live.vectors.cosines(vector, it.mentor).enumerate().skip(1).collect();
+    let mut passages: Vec<(usize, f32)> = live.vectors.cosines(vector, mentor).enumerate().skip(1).collect();
     passages.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let near_enough = understood.question.background + TAG_MARGIN;
-    let mut tags: Vec<(usize, f32)> = live.tags.of(it.mentor).map(|tag| dot(tag, vector)).enumerate().collect();
+    let mut tags: Vec<(usize, f32)> = scales.tag_cosines(mentor).collect();
     tags.retain(|(_, cosine)| f64::from(*cosine) >= near_enough);
     tags.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let slots = live.roster.free_slots(it.mentor, now, now.plus_days(SLOT_DAYS));
+    let slots = live.roster.free_slots(mentor, now, now.plus_days(SLOT_DAYS));
     let grounds = Grounds {
         passages: passages.into_iter().map(|(place, _)| place).collect(),
         tags: tags.into_iter().map(|(place, _)| place).collect(),
-        stems: understood.asked.iter().map(|it| it.stem.as_str()).collect::<BTreeSet<_>>(),
+        covered: scales.covered_tags(mentor),
+        stems: understood.asked.iter().map(|it| it.stem.as_str()).collect(),
         named: understood.named.shared(&card),
         n_slots: slots.len(),
     };
     let reasons = explain::reasons(&card, &grounds);
-    Some(Match { reasons, slots: slots.iter().take(SLOTS).cloned().collect(), score: it.score.clone(), card })
+    Some(Match { reasons, slots: slots.iter().take(SLOTS).cloned().collect(), score: scales.score(mentor), card })
 }
 
 fn degraded(live: &Live, has_keywords: bool) -> Vec<&'static str> {
@@ -404,24 +347,5 @@ impl Watch {
         let lap = self.0.elapsed();
         self.0 = Instant::now();
         lap
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::best_two;
-
-    #[test]
-    fn the_best_two_of_any_number_are_found() {
-        for (values, wanted) in [
-            (&[][..], [0.0, 0.0]),
-            (&[0.3], [0.3, 0.3]),
-            (&[-0.2, -0.5], [-0.2, -0.5]),
-            (&[0.1, 0.9, 0.5, 0.4], [0.9, 0.5]),
-            (&[0.9, 0.1, 0.5], [0.9, 0.5]),
-        ] {
-            let [best, second] = best_two(values.iter().copied());
-            assert!((best - wanted[0]).abs() < 1e-12 && (second - wanted[1]).abs() < 1e-12, "{values:?}");
-        }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
@@ -58,6 +59,7 @@ impl Matcher {
             db,
             embedder,
             catalogue: Catalogue::load()?,
+            questions: Cache::new(settings.cached_questions),
             live: RwLock::new(live),
             keywords: RwLock::new(None),
             refresher: OnceLock::new(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use super::bits::Bits;
+use super::named::{Folded, folded};
 use super::passages::Passage;
 use crate::clock::Moment;
 use crate::ids::{MentorId, SlotId};
@@ -40,6 +41,8 @@ pub struct Card {
     pub industries: Vec<String>,
     /// Stages of a company.
     pub stages: Vec<String>,
+    /// Both again, as questions are searched for them.
+    pub folded: Folded,
     /// Languages.
     pub languages: Vec<String>,
     /// IANA zone.
@@ -106,6 +109,8 @@ pub enum Facet {
 
 struct Entry {
     card: Arc<Card>,
+    /// `Card::load_cap_per_week`, here so that scoring need not read the card.
+    cap: u32,
     standing: Standing,
 }
 
@@ -113,6 +118,7 @@ struct Entry {
 #[derive(Default)]
 struct Value {
     written: String,
+    folded: String,
     mentors: RoaringBitmap,
 }
 
@@ -149,12 +155,13 @@ impl Roster {
                     let value = self.facets[facet as usize].entry(written.to_lowercase()).or_default();
                     if value.written.is_empty() {
                         value.written.clone_from(written);
+                        value.folded = folded(written);
                     }
                     value.mentors.insert(mentor);
                 }
             }
         }
-        self.entries[at] = Some(Entry { card: Arc::new(card), standing });
+        self.entries[at] = Some(Entry { cap: card.load_cap_per_week, card: Arc::new(card), standing });
     }
 
     /// Notes what is booked with a mentor; somebody unknown is left alone.
@@ -253,7 +260,7 @@ impl Roster {
         let Some(entry) = self.entry(mentor) else { return (0, 0) };
         let end = now.plus_days(7);
         let sessions = entry.standing.sessions.iter().filter(|start| **start >= now && **start < end).count();
-        (u32::try_from(sessions).unwrap_or(u32::MAX), entry.card.load_cap_per_week)
+        (u32::try_from(sessions).unwrap_or(u32::MAX), entry.cap)
     }
 
     /// The sum and the number of a mentor's ratings.
@@ -267,6 +274,11 @@ impl Roster {
             self.facets[facet as usize].values().map(|value| (value.written.as_str(), value.mentors.len())).collect();
         values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         values
+    }
+
+    /// The industries of visible mentors, folded, in no order.
+    pub fn folded_industries(&self) -> impl Iterator<Item = &str> {
+        self.facets[Facet::Industry as usize].values().map(|value| value.folded.as_str())
     }
 
     /// Visible mentors in the order of their names after `cursor`, those in `among` only, at most `limit`.
@@ -306,6 +318,7 @@ mod tests {
             expertise: Vec::new(),
             industries: industries.iter().map(|it| (*it).to_owned()).collect(),
             stages: stages.iter().map(|it| (*it).to_owned()).collect(),
+            folded: Folded::default(),
             languages: Vec::new(),
             timezone: "UTC".to_owned(),
             load_cap_per_week: 5,

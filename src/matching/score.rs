@@ -146,6 +146,13 @@ pub struct Evidence {
     pub exactness: f64,
     /// How well industry and stage fit what is named.
     pub named: f64,
+    /// What does not depend on the question.
+    pub context: Context,
+}
+
+/// What speaks for a mentor whatever is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Context {
     /// Open slots in the next two weeks.
     pub n_slots: u32,
     /// Sessions in the next seven days, and how many they are willing to hold.
@@ -175,16 +182,20 @@ impl Part {
 /// A mentor's score for a question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
-    /// All signals; their points add up to the total.
-    pub parts: Vec<Part>,
+    parts: [Part; 7],
     /// 0 to 1: by meaning, words, tags, industry and stage alone.
     pub relevance: f64,
 }
 
 impl Score {
+    /// The signals that were asked for; their points add up to the total.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(|part| part.weight > 0.0)
+    }
+
     /// The value of one signal, 0 where it was not asked for.
     pub fn value(&self, signal: Signal) -> f64 {
-        self.parts.iter().find(|part| part.signal == signal).map_or(0.0, |part| part.value)
+        self.parts().find(|part| part.signal == signal).map_or(0.0, |part| part.value)
     }
 
     /// The unrounded score, 0 to 100.
@@ -205,8 +216,25 @@ pub fn least_cosine(calibration: &Calibration, question: &Question) -> f64 {
     calibration.background * question.background + calibration.profile_half - NEGLIGIBLE_WIDTHS * calibration.width
 }
 
-/// The score of one mentor.
-pub fn score(calibration: &Calibration, question: &Question, evidence: &Evidence) -> Score {
+/// What makes a mentor relevant.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged {
+    semantic: Part,
+    keyword: Part,
+    expertise: Part,
+    industry_stage: Part,
+}
+
+impl Judged {
+    /// How relevant: 0 to 1, by meaning, words, tags, industry and stage alone.
+    pub fn relevance(&self) -> f64 {
+        let parts = [&self.semantic, &self.keyword, &self.expertise, &self.industry_stage];
+        parts.iter().map(|part| part.value * part.weight).sum::<f64>() / (1.0 - CONTEXT_WEIGHT)
+    }
+}
+
+/// Judges how far a mentor is relevant: the part of a score that depends on the question.
+pub fn judge(calibration: &Calibration, question: &Question, evidence: &Evidence) -> Judged {
     let profile = BEST * evidence.best + BEST_TWO * (evidence.best + evidence.second) / 2.0 + WHOLE * evidence.whole;
     let tags = FIRST_TAG * evidence.tag + SECOND_TAG * evidence.second_tag;
     let base = calibration.background * question.background;
@@ -220,24 +248,36 @@ pub fn score(calibration: &Calibration, question: &Question, evidence: &Evidence
     let keyword = if half > 0.0 { evidence.bm25 / (evidence.bm25 + half) } else { 0.0 };
     let named_weight = if question.is_naming { NAMED_WEIGHT } else { 0.0 };
     let rest = (1.0 - CONTEXT_WEIGHT) * (1.0 - named_weight);
-    let relevant = [
-        (Signal::Semantic, gate * semantic, rest * calibration.semantic),
-        (Signal::Keyword, gate * keyword, rest * calibration.keyword),
-        (Signal::Expertise, gate * expertise, rest * calibration.expertise),
-        (Signal::IndustryStage, gate * evidence.named, (1.0 - CONTEXT_WEIGHT) * named_weight),
+    let part = |signal, value: f64, weight| Part { signal, value: gate * value, weight };
+    Judged {
+        semantic: part(Signal::Semantic, semantic, rest * calibration.semantic),
+        keyword: part(Signal::Keyword, keyword, rest * calibration.keyword),
+        expertise: part(Signal::Expertise, expertise, rest * calibration.expertise),
+        industry_stage: part(Signal::IndustryStage, evidence.named, (1.0 - CONTEXT_WEIGHT) * named_weight),
+    }
+}
+
+/// The score of one mentor.
+pub fn score(calibration: &Calibration, question: &Question, evidence: &Evidence) -> Score {
+    in_context(&judge(calibration, question, evidence), &evidence.context)
+}
+
+/// The score of a mentor who was judged.
+pub fn in_context(judged: &Judged, evidence: &Context) -> Score {
+    let relevance = judged.relevance();
+    let context = |signal, value, weight| Part { signal, value, weight };
+    let mut parts = [
+        judged.semantic,
+        judged.keyword,
+        judged.expertise,
+        judged.industry_stage,
+        context(Signal::Availability, availability(evidence.n_slots), AVAILABILITY_WEIGHT),
+        context(Signal::Load, free_share(evidence.load), LOAD_WEIGHT),
+        context(Signal::Rating, rating(evidence.ratings), RATING_WEIGHT),
     ];
-    let context = [
-        (Signal::Availability, availability(evidence.n_slots), AVAILABILITY_WEIGHT),
-        (Signal::Load, free_share(evidence.load), LOAD_WEIGHT),
-        (Signal::Rating, rating(evidence.ratings), RATING_WEIGHT),
-    ];
-    let parts: Vec<Part> = relevant
-        .into_iter()
-        .chain(context)
-        .filter(|(_, _, weight)| *weight > 0.0)
-        .map(|(signal, value, weight)| Part { signal, value: four_digits(value), weight })
-        .collect();
-    let relevance = relevant.iter().map(|(_, value, weight)| value * weight).sum::<f64>() / (1.0 - CONTEXT_WEIGHT);
+    for part in &mut parts {
+        part.value = four_digits(part.value);
+    }
     Score { parts, relevance }
 }
 
@@ -262,7 +302,9 @@ fn rating((sum, count): (u32, u32)) -> f64 {
 
 /// Values are shown to four digits, and counted as shown.
 fn four_digits(value: f64) -> f64 {
-    (value * 1e4).round() / 1e4
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a share between 0 and 1")]
+    let digits = (value * 1e4 + 0.5) as i64 as f64;
+    digits / 1e4
 }
 
 #[cfg(test)]
@@ -290,9 +332,7 @@ mod tests {
             coverage: words.1,
             exactness: words.2,
             named: words.3,
-            n_slots: context.0,
-            load: (context.1, context.2),
-            ratings: (context.3 * 3, context.3),
+            context: Context { n_slots: context.0, load: (context.1, context.2), ratings: (context.3 * 3, context.3) },
         })
     }
 
@@ -300,9 +340,9 @@ mod tests {
         #[test]
         fn the_points_add_up_and_the_weights_are_whole(question in question(), evidence in evidence()) {
             let score = score(&Calibration::SHIPPED, &question, &evidence);
-            let weights: f64 = score.parts.iter().map(|part| part.weight).sum();
+            let weights: f64 = score.parts().map(|part| part.weight).sum();
             prop_assert!((weights - 1.0).abs() < 1e-9);
-            prop_assert!(score.parts.iter().all(|part| (0.0..=1.0).contains(&part.value)));
+            prop_assert!(score.parts().all(|part| (0.0..=1.0).contains(&part.value)));
             prop_assert!((0.0..=100.0).contains(&score.total()) && (0.0..=1.0).contains(&score.relevance));
             prop_assert!((f64::from(score.shown()) - score.total()).abs() <= 0.5);
         }
@@ -316,7 +356,7 @@ mod tests {
                 Evidence { tag: evidence.tag + more, ..evidence },
                 Evidence { bm25: evidence.bm25 + more, ..evidence },
                 Evidence { coverage: evidence.coverage + more, ..evidence },
-                Evidence { n_slots: evidence.n_slots + 1, ..evidence },
+                Evidence { context: Context { n_slots: evidence.context.n_slots + 1, ..evidence.context }, ..evidence },
             ] {
                 prop_assert!(score(&Calibration::SHIPPED, &question, &better).total() >= before - 0.011);
             }
@@ -324,9 +364,9 @@ mod tests {
 
         #[test]
         fn what_has_nothing_to_do_with_the_question_moves_a_score_by_little(question in question(), evidence in evidence()) {
-            let worst = Evidence { n_slots: 0, load: (9, 9), ratings: (40, 40), ..evidence };
-            let best = Evidence { n_slots: 1000, load: (0, 9), ratings: (200, 40), ..evidence };
-            let [low, high] = [worst, best].map(|evidence| score(&Calibration::SHIPPED, &question, &evidence).total());
+            let worst = Context { n_slots: 0, load: (9, 9), ratings: (40, 40) };
+            let best = Context { n_slots: 1000, load: (0, 9), ratings: (200, 40) };
+            let [low, high] = [worst, best].map(|context| Evidence { context, ..evidence }).map(|evidence| score(&Calibration::SHIPPED, &question, &evidence).total());
             prop_assert!(high - low <= 100.0 * CONTEXT_WEIGHT + 1e-9);
         }
     }

@@ -23,7 +23,7 @@ static VOCABULARY: LazyLock<HashMap<String, u32>> = LazyLock::new(|| {
 static STEM_RANKS: LazyLock<HashMap<String, u32>> = LazyLock::new(|| {
     let mut ranks: HashMap<String, u32> = HashMap::new();
     for (word, rank) in &*VOCABULARY {
-        let best = ranks.entry(stem(word)).or_insert(u32::MAX);
+        let best = ranks.entry(stem(word).to_string()).or_insert(u32::MAX);
         *best = (*best).min(*rank);
     }
     ranks
@@ -158,7 +158,7 @@ fn token(start: usize, text: &str) -> Token<'_> {
 }
 
 fn is_foreign(tokens: &[Token<'_>]) -> bool {
-    let folded: Vec<String> = tokens.iter().map(|token| fold(token.text)).collect();
+    let folded: Vec<String> = tokens.iter().map(|token| fold(token.text).into_owned()).collect();
     let holds = |list: &str, word: &str| list.split(' ').any(|it| it == word);
     let foreign: HashSet<&String> = folded.iter().filter(|word| holds(FOREIGN, word)).collect();
     let n_english = folded.iter().filter(|word| holds(ENGLISH_COMMON, word)).count();
@@ -226,7 +226,7 @@ fn is_compound(word: &str, lexicon: &Lexicon) -> bool {
     let is_half = |half: &str| {
         lexicon.n_using(half) > 0
             || VOCABULARY.get(half).is_some_and(|rank| *rank < RAREST_HALF)
-            || (half.len() >= 4 && STEM_RANKS.get(&stem(half)).is_some_and(|rank| *rank < RAREST_HALF))
+            || (half.len() >= 4 && STEM_RANKS.get(&*stem(half)).is_some_and(|rank| *rank < RAREST_HALF))
     };
     (2..word.len().saturating_sub(3)).any(|at| {
         let (first, second) = word.split_at(at);

@@ -135,8 +135,7 @@ impl From<&Match> for MatchView {
             reasons: it.reasons.iter().map(Into::into).collect(),
             signals: it
                 .score
-                .parts
-                .iter()
+                .parts()
                 .map(|part| SignalView {
                     name: part.signal.name(),
                     value: part.value,

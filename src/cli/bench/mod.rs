@@ -79,11 +79,19 @@ pub(super) fn run(flags: Flags, command: Command) -> Result<()> {
     let uncached = times(&app, &plain, args.concurrency, true)?;
     let cached = times(&app, &plain, args.concurrency, false)?;
     let cached_filtered = times(&app, &filtered, args.concurrency, false)?;
+    // Before the tiers are compared: that builds a graph that answering does not hold.
+    let resident = synthetic::resident_bytes();
     let with_graph = args.graph || app.matcher.n_visible() <= GRAPH_UNASKED;
     let some: Vec<&str> = questions.iter().take(TIER_QUESTIONS).map(String::as_str).collect();
     let (tiers, graph_built) = app.matcher.measure_tiers(&some, with_graph)?;
-    let report =
-        Report::new(&args, &app, [build, opened, ready], [&uncached, &cached, &cached_filtered], &tiers, graph_built);
+    let report = Report::new(
+        &args,
+        &app,
+        [build, opened, ready],
+        [&uncached, &cached, &cached_filtered],
+        &tiers,
+        (graph_built, resident),
+    );
     if args.json { super::say_json(&report) } else { report.print() }
 }
 
@@ -102,7 +110,7 @@ fn times(app: &App, asks: &[Ask], concurrency: usize, is_uncached: bool) -> Resu
         app.matcher.rank(ask)?;
     }
     if is_uncached {
-        app.matcher.embedder().forget_questions();
+        app.matcher.forget_questions();
     }
     let next = AtomicUsize::new(0);
     let began = Instant::now();

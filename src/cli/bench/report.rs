@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Args, synthetic};
+use super::Args;
 use crate::app::App;
 use crate::cli::say;
 use crate::error::Result;
@@ -102,7 +102,7 @@ impl Report {
         [build, opened, ready]: [Duration; 3],
         [uncached, cached, cached_filtered]: [&Times; 3],
         tiers: &[TierFigures],
-        graph_built: Option<Duration>,
+        (graph_built, resident_bytes): (Option<Duration>, Option<u64>),
     ) -> Self {
         let ms = |time: Duration| (time.as_secs_f64() * 1e4).round() / 10.0;
         Self {
@@ -116,7 +116,7 @@ impl Report {
             start_ms: ms(opened),
             start_with_keywords_ms: ms(ready),
             vector_bytes: app.matcher.vector_bytes(),
-            resident_bytes: synthetic::resident_bytes(),
+            resident_bytes,
             graph_build_seconds: graph_built.map(|time| time.as_secs_f64()),
             runs: vec![run("uncached", uncached), run("cached", cached), run("cached, filtered", cached_filtered)],
             tiers: tiers

@@ -5,10 +5,6 @@
 mod onnxruntime;
 mod rten;
 
-use std::sync::Arc;
-
-use moka::sync::Cache;
-
 use crate::config;
 use crate::error::{Error, Result};
 
@@ -24,13 +20,9 @@ const TOKENIZER: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/tokeni
 /// The SHA-256 of `MODEL`, as in `models/models.lock`; a test holds all three together.
 const MODEL_SHA256: &str = "e01726a53c0c74219d4f7dc85e0306d6a749e854f76a3cd30b99149b9f898dca";
 
-/// A vector of length one with `DIMENSIONS` numbers.
-pub type Vector = Arc<[f32]>;
-
 /// Runs the meaning model. Shared by all threads.
 pub struct Embedder {
     engine: Engine,
-    questions: Cache<String, Vector>,
 }
 
 enum Engine {
@@ -65,7 +57,7 @@ impl Embedder {
                 }
             },
         };
-        Ok(Self { engine, questions: Cache::new(config.cached_questions) })
+        Ok(Self { engine })
     }
 
     /// The engine's name in `config.toml`'s words.
@@ -86,24 +78,6 @@ impl Embedder {
             Engine::OnnxRuntime(engine) => engine.embed(text)?,
         };
         unit(vector)
-    }
-
-    /// The vector of a question, remembered for when it is asked again.
-    ///
-    /// # Errors
-    /// As `embed`.
-    pub fn embed_question(&self, text: &str) -> Result<Vector> {
-        if let Some(vector) = self.questions.get(text) {
-            return Ok(vector);
-        }
-        let vector: Vector = self.embed(text)?.into();
-        self.questions.insert(text.to_owned(), Arc::clone(&vector));
-        Ok(vector)
-    }
-
-    /// Forgets all remembered questions, for measuring.
-    pub fn forget_questions(&self) {
-        self.questions.invalidate_all();
     }
 }
 

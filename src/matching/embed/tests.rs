@@ -68,14 +68,6 @@ fn the_model_is_the_one_in_the_lock() {
 }
 
 #[test]
-fn a_question_asked_again_is_remembered() {
-    let embedder = Embedder::open(&config(config::Engine::Rten, "")).expect("it is always there");
-    let first = embedder.embed_question("How do I price a pilot?").expect("a vector");
-    let second = embedder.embed_question("How do I price a pilot?").expect("a vector");
-    assert!(Arc::ptr_eq(&first, &second));
-}
-
-#[test]
 fn a_vector_without_direction_is_refused() {
     assert!(unit(vec![0.0; DIMENSIONS]).is_err());
     assert!(unit(vec![f32::NAN; DIMENSIONS]).is_err());

@@ -5,8 +5,10 @@ use super::cosine::{Wide, check, cosine};
 use super::plan::{self, Counts};
 use super::shortlist::Scan;
 use super::signs::Tables;
+use super::slab::Chunk;
 use super::{Answered, Near, Tier, Vectors};
 use crate::matching::bits::Bits;
+use std::sync::Arc;
 
 /// The least shortlist the signs give to int8. At 800,000 units 4,000 hold 0.998 of the true best ten (`benches/nearest.rs` measures the cost of others).
 const SHORTLIST: usize = 4_000;
@@ -31,13 +33,7 @@ impl Vectors {
         if n_owners == 0 || k == 0 {
             return Answered { hits: Vec::new(), tier: Tier::Exact };
         }
-        let counts = Counts {
-            k,
-            eligible: self.count_units(eligible, n_owners),
-            all: self.n_units,
-            has_graph: self.graph.as_ref().is_some_and(|graph| !graph.is_stale()),
-        };
-        match plan::choose(tier, counts) {
+        match self.tier_for(tier, k, eligible, n_owners) {
             Tier::Hnsw => match self.by_graph(query, k, eligible) {
                 Some(hits) => Answered { hits, tier: Tier::Hnsw },
                 None => Answered { hits: self.by_cascade(query, k, eligible, n_owners), tier: Tier::Cascade },
@@ -47,12 +43,23 @@ impl Vectors {
         }
     }
 
-    /// Returns the exact cosine of each unit of `owner`, unit 0 first; nothing for an unknown owner or a query that is no unit vector.
-    pub fn cosines(&self, query: &[f32], owner: u32) -> impl Iterator<Item = f32> {
+    /// The tier that answers where `tier` is wanted. Of the eligible, `n_owners` have units.
+    pub(super) fn tier_for(&self, tier: Tier, k: usize, eligible: &Bits, n_owners: usize) -> Tier {
+        let counts = Counts {
+            k,
+            eligible: self.count_units(eligible, n_owners),
+            all: self.n_units,
+            has_graph: self.graph.as_ref().is_some_and(|graph| !graph.is_stale()),
+        };
+        plan::choose(tier, counts)
+    }
+
+    /// Returns the exact cosine of each unit of `owner`, unit 0 first; nothing for an unknown owner or a query of another length.
+    pub fn cosines<'a>(&'a self, query: &'a [f32], owner: u32) -> impl Iterator<Item = f32> + 'a {
         let run = self.run(owner);
-        let query = check(query).ok().copied();
         let units = self.slab.run(run.start as usize, usize::from(run.length));
-        query.into_iter().flat_map(move |query| units.iter().map(move |unit| cosine(&query, unit)))
+        let query: Option<&Wide> = query.try_into().ok();
+        query.into_iter().flat_map(move |query| units.iter().map(move |unit| cosine(query, unit)))
     }
 
     /// Counts the units of the eligible owners; where that cannot change the plan, guesses that every owner has its share.
@@ -68,14 +75,14 @@ impl Vectors {
     }
 
     fn by_cascade(&self, query: &Wide, k: usize, eligible: &Bits, n_owners: usize) -> Vec<Near> {
-        let mask = (n_owners < self.present.count()).then(|| self.mark(eligible, n_owners));
-        let scan = Scan {
-            chunks: self.slab.chunks(),
-            tables: &Tables::new(query),
-            mask: mask.as_deref(),
-            want: SHORTLIST.max(SHORTLIST_PER_HIT * k),
-        };
-        best(&self.slab, query, scan.run().into_iter(), k)
+        let mask = self.mask_for(eligible, n_owners);
+        let want = SHORTLIST.max(SHORTLIST_PER_HIT * k);
+        best(&self.slab, query, scan(self.slab.chunks(), query, mask.as_deref(), want).into_iter(), k)
+    }
+
+    /// What the signs may look at: `None` where every owner is eligible.
+    pub(super) fn mask_for(&self, eligible: &Bits, n_owners: usize) -> Option<Vec<u64>> {
+        (n_owners < self.present.count()).then(|| self.mark(eligible, n_owners))
     }
 
     /// Returns the slots of the `n_owners` eligible owners, a word for each block. Marks these or the others, whichever are fewer.
@@ -116,4 +123,9 @@ impl Vectors {
         rank(&mut hits, k);
         Some(hits)
     }
+}
+
+/// Returns the `want` slots whose signs promise most, and all that tie with the last of them, rising.
+pub(super) fn scan(chunks: &[Arc<Chunk>], query: &Wide, mask: Option<&[u64]>, want: usize) -> Vec<usize> {
+    Scan { chunks, tables: &Tables::new(query), mask, want }.run()
 }

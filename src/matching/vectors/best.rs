@@ -6,7 +6,7 @@ use super::slab::Slab;
 use std::hint::black_box;
 
 /// Slots whose int8 is fetched before the first of them is used.
-const AHEAD: usize = 64;
+pub(super) const AHEAD: usize = 64;
 
 /// What int8 knows of a slot: the exact cosine lies between the two.
 #[derive(Clone, Copy)]

@@ -76,14 +76,20 @@ impl Rounded {
             .wrapping_add(self.narrow[DIMS - 1])
     }
 
+    /// Returns the cosine with another vector as int8 has it.
+    #[inline]
+    pub fn about(&self, other: &Self) -> f32 {
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number, at most 384 x 127 x 127, which f32 holds")]
+        let dot = i8::dot(&self.narrow, &other.narrow).expect("both have DIMS numbers") as f32;
+        dot * (self.scale * other.scale)
+    }
+
     /// Bounds the cosine with another vector from the int8 dot: returns (at least, at most).
     ///
     /// With q = q' + e and v = v' + f, the exact dot differs from q'v' by qf + ev', so by at most |f| + |e||v'|.
     #[inline]
     pub fn bounds(&self, other: &Self) -> (f32, f32) {
-        #[expect(clippy::cast_possible_truncation, reason = "a whole number, at most 384 x 127 x 127, which f32 holds")]
-        let dot = i8::dot(&self.narrow, &other.narrow).expect("both have DIMS numbers") as f32;
-        let about = dot * (self.scale * other.scale);
+        let about = self.about(other);
         let error = other.slack + self.slack * (1.0 + other.slack) + ROUNDING;
         (about - error, about + error)
     }

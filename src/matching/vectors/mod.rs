@@ -12,6 +12,7 @@ mod best;
 pub mod cosine;
 pub mod graph;
 mod kernel;
+pub mod outline;
 mod plan;
 mod settle;
 mod shortlist;

@@ -127,6 +127,11 @@ impl Slab {
         self.chunks.get(start / CHUNK).map_or(&[], |chunk| &chunk.wide[start % CHUNK..start % CHUNK + length])
     }
 
+    /// The int8 stand-ins of a run.
+    pub fn rounded(&self, start: usize, length: usize) -> &[Rounded] {
+        self.chunks.get(start / CHUNK).map_or(&[], |chunk| &chunk.rounded[start % CHUNK..start % CHUNK + length])
+    }
+
     /// Bytes held, shared chunks counted in full.
     pub fn bytes(&self) -> usize {
         let slot =

@@ -229,8 +229,7 @@ fn card_view(it: &Match, zone: &str) -> CardView {
         times: it.slots.iter().map(|slot| when(slot.starts_at, zone, "%a %-d %b, %H:%M")).collect(),
         signals: it
             .score
-            .parts
-            .iter()
+            .parts()
             .map(|part| SignalView {
                 name: part.signal.name().to_owned(),
                 value: part.value,
