@@ -1,4 +1,4 @@
-//! `tandem reindex`: throws the copies away and makes them anew from the database.
+//! `tandem reindex`: throws the keyword index away and makes it anew from the database, and tries again what could not be embedded.
 
 use std::time::{Duration, Instant};
 
@@ -24,11 +24,9 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
     super::log(&config, Some("warn"));
     let began = Instant::now();
     {
-        // Nobody may be using the copies while they go; the house takes the lock again below.
+        // Nobody may be using the index while it goes; the house takes the lock again below.
         let _lock = DirectoryLock::take(&config.data_dir, "reindex")?;
-        for copy in ["keywords", "vectors"] {
-            keywords::remove(&config.data_dir.join(copy))?;
-        }
+        keywords::remove(&keywords::directory(&config.data_dir))?;
     }
     let app = App::open(config, Clock::System, "reindex")?;
     app.matcher.remake_dead_vectors()?;

@@ -147,7 +147,9 @@ impl<'a> Scales<'a> {
 
     /// How far a candidate is relevant, by int8 cosines.
     pub(super) fn judge(&mut self, candidate: &Candidate) -> Judged {
-        let evidence = self.judged_by(candidate.mentor, [candidate.best, candidate.second, candidate.whole]);
+        let tags = best_two(self.tags.about(candidate.mentor).map(|(_, cosine)| cosine));
+        let units = [candidate.best, candidate.second, candidate.whole];
+        let evidence = self.judged_by(candidate.mentor, units, tags);
         score::judge(self.calibration, &self.understood.question, &evidence)
     }
 
@@ -156,7 +158,8 @@ impl<'a> Scales<'a> {
         let mut units = self.live.vectors.cosines(&self.understood.seen.vector, mentor);
         let whole = units.next().unwrap_or(0.0);
         let [best, second] = best_two(units);
-        Evidence { context: self.context(mentor), ..self.judged_by(mentor, [best, second, whole]) }
+        let tags = best_two(self.tags.of(mentor).map(|(_, cosine)| cosine));
+        Evidence { context: self.context(mentor), ..self.judged_by(mentor, [best, second, whole], tags) }
     }
 
     /// What speaks for a mentor whatever is asked.
@@ -181,9 +184,8 @@ impl<'a> Scales<'a> {
         self.meeting.covered_tags(mentor)
     }
 
-    /// The evidence that makes relevance, cosines of the profile given.
-    fn judged_by(&mut self, mentor: u32, [best, second, whole]: [f32; 3]) -> Evidence {
-        let [tag, second_tag] = best_two(self.tags.of(mentor).map(|(_, cosine)| cosine));
+    /// The evidence that makes relevance, cosines of the profile and of its tags given.
+    fn judged_by(&mut self, mentor: u32, [best, second, whole]: [f32; 3], [tag, second_tag]: [f32; 2]) -> Evidence {
         let worded = self.meeting.with(mentor);
         let named = if self.understood.question.is_naming {
             self.live.roster.card(mentor).map_or(0.0, |card| self.understood.named.fit(card))

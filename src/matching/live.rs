@@ -6,7 +6,7 @@ use super::lexicon::{Lexicon, Texts};
 use super::named::Folded;
 use super::passages::{self, Passage};
 use super::roster::{Card, Roster, Standing};
-use super::vectors::cosine::{DIMS, dot};
+use super::vectors::cosine::{DIMS, Rounded, dot};
 use super::vectors::{Tier, Vectors};
 use super::words;
 use crate::mentors::Mentor;
@@ -35,18 +35,24 @@ impl Loaded {
 /// Vectors of tags, by the lexicon's numbers: mentors share tags, so each is kept once.
 #[derive(Default)]
 pub struct Tags {
-    vectors: Vec<Option<Box<[f32; DIMS]>>>,
+    wide: Vec<Option<Box<[f32; DIMS]>>>,
+    /// The same in int8; side by side, because a question reads most of them.
+    rounded: Vec<Rounded>,
 }
 
 impl Tags {
     fn put(&mut self, tags: &[u32], vectors: Vec<Vec<f32>>) {
         for (tag, vector) in tags.iter().zip(vectors) {
             let at = *tag as usize;
-            if at >= self.vectors.len() {
-                self.vectors.resize_with(at + 1, || None);
+            if at >= self.wide.len() {
+                self.wide.resize_with(at + 1, || None);
+                self.rounded.resize(at + 1, Rounded::EMPTY);
             }
-            if self.vectors[at].is_none() {
-                self.vectors[at] = vector.try_into().ok();
+            if self.wide[at].is_none()
+                && let Ok(vector) = <Box<[f32; DIMS]>>::try_from(vector)
+            {
+                self.rounded[at] = Rounded::new(&vector);
+                self.wide[at] = Some(vector);
             }
         }
     }
@@ -56,8 +62,10 @@ impl Tags {
 pub struct TagCosines<'a> {
     live: &'a Live,
     question: &'a [f32],
+    rounded: Rounded,
     /// By tag, computed when it is first asked for.
-    known: Vec<Cosine>,
+    by_int8: Vec<Cosine>,
+    exact: Vec<Cosine>,
 }
 
 #[derive(Clone, Copy)]
@@ -70,21 +78,43 @@ enum Cosine {
 impl<'a> TagCosines<'a> {
     /// For one question.
     pub fn new(live: &'a Live, question: &'a [f32]) -> Self {
-        Self { live, question, known: vec![Cosine::Unknown; live.lexicon.n_tags()] }
+        let n_tags = live.lexicon.n_tags();
+        let rounded = question.try_into().map_or(Rounded::EMPTY, Rounded::new);
+        Self { live, question, rounded, by_int8: vec![Cosine::Unknown; n_tags], exact: vec![Cosine::Unknown; n_tags] }
     }
 
     /// The cosines of a mentor's tags with the tags' places, in order; tags whose vectors are still to be made are left out.
     pub fn of(&mut self, mentor: u32) -> impl Iterator<Item = (usize, f32)> {
-        let Self { live, question, known } = self;
-        live.lexicon.tags(mentor).iter().enumerate().filter_map(move |(place, tag)| {
-            let known = &mut known[*tag as usize];
-            if matches!(known, Cosine::Unknown) {
-                let vector = live.tags.vectors.get(*tag as usize).and_then(Option::as_ref);
-                *known = vector.map_or(Cosine::Missing, |vector| Cosine::Is(dot(&vector[..], question)));
-            }
-            if let Cosine::Is(cosine) = known { Some((place, *cosine)) } else { None }
+        let Self { live, question, exact, .. } = self;
+        known(exact, live.lexicon.tags(mentor), |tag| {
+            let vector = live.tags.wide.get(tag)?.as_ref()?;
+            Some(dot(&vector[..], question))
         })
     }
+
+    /// As `of`, by int8: a quarter of the memory to read.
+    pub fn about(&mut self, mentor: u32) -> impl Iterator<Item = (usize, f32)> {
+        let Self { live, rounded, by_int8, .. } = self;
+        known(by_int8, live.lexicon.tags(mentor), |tag| {
+            live.tags.wide.get(tag)?.as_ref()?;
+            Some(rounded.about(&live.tags.rounded[tag]))
+        })
+    }
+}
+
+/// The cosines of `tags` that can be told, each computed once.
+fn known(
+    known: &mut [Cosine],
+    tags: &[u32],
+    cosine: impl Fn(usize) -> Option<f32>,
+) -> impl Iterator<Item = (usize, f32)> {
+    tags.iter().enumerate().filter_map(move |(place, tag)| {
+        let known = &mut known[*tag as usize];
+        if matches!(known, Cosine::Unknown) {
+            *known = cosine(*tag as usize).map_or(Cosine::Missing, Cosine::Is);
+        }
+        if let Cosine::Is(cosine) = known { Some((place, *cosine)) } else { None }
+    })
 }
 
 /// Everything in memory.

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
@@ -21,7 +20,7 @@ use super::keywords::{self, Keywords, Stamp};
 use super::live::{Live, Loaded, texts};
 use super::passages;
 use super::store;
-use super::vectors::{graph, snapshot};
+use super::vectors::graph;
 use super::{Matcher, Settings};
 use crate::db::{Change, Db, Tx};
 use crate::error::{Error, OrInternal, Result};
@@ -210,26 +209,14 @@ impl Matcher {
         }
     }
 
-    /// Ends the keyword thread after its last commit and writes the vectors out for a quick start.
-    ///
-    /// # Errors
-    /// Internal, where the disk refuses; nothing is lost but time at the next start.
-    pub fn rest(&self) -> Result<()> {
+    /// Ends the keyword thread after its last commit.
+    pub fn rest(&self) {
         if let Some(refresher) = self.refresher.get() {
             drop(refresher.bell.lock().unwrap_or_else(PoisonError::into_inner).take());
             let thread = refresher.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
             // A thread that panicked has nothing more to commit; its index is made anew at the next start.
             drop(thread.map(JoinHandle::join));
         }
-        let live = self.live();
-        let stamp = snapshot::Stamp { database: self.db.id(), sequence: live.seq, model: model_hash() };
-        let folder = vectors_folder(&self.db);
-        // Something else under the name of a copy is in its way.
-        if folder.exists() && !folder.is_dir() {
-            std::fs::remove_file(&folder).or_internal("making room for the vectors")?;
-        }
-        std::fs::create_dir_all(&folder).or_internal("making the vectors' directory")?;
-        live.vectors.save(&folder.join("slab"), &stamp).or_internal("writing the vectors out")
     }
 
     fn ring(&self) {
@@ -394,8 +381,4 @@ fn loaded(tx: &Tx<'_>, mentor: Mentor) -> Result<Loaded> {
 
 fn text_hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
-}
-
-fn vectors_folder(db: &Db) -> PathBuf {
-    db.directory().join("vectors")
 }

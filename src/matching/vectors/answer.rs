@@ -127,5 +127,5 @@ impl Vectors {
 
 /// Returns the `want` slots whose signs promise most, and all that tie with the last of them, rising.
 pub(super) fn scan(chunks: &[Arc<Chunk>], query: &Wide, mask: Option<&[u64]>, want: usize) -> Vec<usize> {
-    Scan { chunks, tables: &Tables::new(query), mask, want }.run()
+    Scan { chunks, first_block: 0, tables: &Tables::new(query), mask, want }.run()
 }

@@ -51,14 +51,15 @@ fn squared(wide: &Wide) -> f64 {
 
 /// A vector in int8 with what is needed to bound the error of its dots; side by side, because they are always read together.
 #[derive(Clone, Copy)]
-pub(super) struct Rounded {
-    pub narrow: Narrow,
-    pub scale: f32,
+pub(in crate::matching) struct Rounded {
+    pub(super) narrow: Narrow,
+    pub(super) scale: f32,
     /// At least the length of (wide - scale x narrow).
-    pub slack: f32,
+    pub(super) slack: f32,
 }
 
 impl Rounded {
+    /// No vector: its cosine with any other is 0.
     pub const EMPTY: Self = Self { narrow: [0; DIMS], scale: 0.0, slack: 0.0 };
 
     /// Rounds `wide` to 255 steps between plus and minus its greatest value.
@@ -78,7 +79,7 @@ impl Rounded {
 
     /// Returns the cosine with another vector as int8 has it.
     #[inline]
-    pub fn about(&self, other: &Self) -> f32 {
+    pub(in crate::matching) fn about(&self, other: &Self) -> f32 {
         #[expect(clippy::cast_possible_truncation, reason = "a whole number, at most 384 x 127 x 127, which f32 holds")]
         let dot = i8::dot(&self.narrow, &other.narrow).expect("both have DIMS numbers") as f32;
         dot * (self.scale * other.scale)

@@ -13,7 +13,7 @@ const GRAPH_HITS: usize = 1_024;
 
 /// Units that the signs propose: at least so many, and one in so many of all. Fewer than for hits, because an owner is found by any of its units.
 const LEAST_PROPOSED: usize = 2_048;
-const UNITS_FOR_PROPOSED: usize = 200;
+const UNITS_FOR_PROPOSED: usize = 400;
 
 /// One owner's cosines by int8. The same vectors always give the same, on any processor: the int8 dot is a whole number.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,6 +2,8 @@
 
 use super::cosine::{DIMS, cosine};
 use super::sample::{Sample, TOPICS};
+use super::shortlist::Scan;
+use super::signs::Tables;
 use super::{MAX_OWNERS, Near, Refused, Tier, Vectors, graph};
 use crate::matching::bits::Bits;
 use proptest::prelude::*;
@@ -146,6 +148,23 @@ fn the_cascade_finds_nearly_all_of_the_nearest() {
     assert!(recall(&vectors, Tier::Cascade, &model, 10, &Bits::below(ALL)) >= 0.998);
     let half: Bits = model.keys().copied().filter(|owner| owner % 2 == 0).collect();
     assert!(recall(&vectors, Tier::Cascade, &model, 10, &half) >= 0.998);
+}
+
+#[test]
+fn any_number_of_threads_finds_the_same_signs() {
+    let mut sample = Sample::new(13);
+    let vectors = filled(Tier::Auto, &profiles(&mut sample, 700, 9));
+    let query = sample.vector(3);
+    let tables = Tables::new(&query);
+    let scan = Scan { chunks: vectors.slab.chunks(), first_block: 0, tables: &tables, mask: None, want: 300 };
+    let mut alone = scan.run_on(1);
+    alone.sort_unstable();
+    assert!(alone.len() >= 300);
+    for n_threads in [2, 3, 16] {
+        let mut together = scan.run_on(n_threads);
+        together.sort_unstable();
+        assert_eq!(together, alone, "{n_threads} threads");
+    }
 }
 
 #[test]
