@@ -8,6 +8,7 @@
 //! | [`error`], [`clock`], [`ids`] | one error, one clock, one id type a table | know of HTTP |
 //! | [`config`] | `config.toml`, environment and flags become one checked `Config` | read anything twice |
 //! | [`db`] | one writer, many readers, migrations, the change log, the directory's lock | know a room's tables |
+//! | [`audit`] | what changed, who did it, what it was before; append-only | hold a secret |
 //! | [`jobs`] | a queue in the database, written in the transaction that causes the work | run a job |
 //! | [`accounts`] | people, passwords, sign-ins, roles, mentees' profiles | keep a secret that can be read back |
 //! | [`mentors`] | mentors' profiles; every change goes through `put` or `change` | decide who is relevant |
@@ -22,7 +23,7 @@
 //! # Which way the doors open
 //!
 //! `edges (cli, web, worker, app, demo) -> features (matching, booking, sync) -> people (mentors ->
-//! accounts) -> carriers (jobs) -> floor (db, config, clock, ids, error)`. Features never use each
+//! accounts) -> carriers (mail, jobs, audit) -> floor (db, config, clock, ids, error)`. Features never use each
 //! other. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
 //! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
 //!
@@ -35,6 +36,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod audit;
 pub mod booking;
 pub mod cli;
 pub mod clock;

@@ -1,0 +1,145 @@
+//! The audit log: who changed what, when, from where, and what it was before. Rows are written in
+//! the transaction that changes something and can never be changed or removed (the schema refuses
+//! it). Never holds a secret: callers name the fields that they write down.
+
+mod store;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::clock::Moment;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::ids::UserId;
+
+/// Who does something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actor {
+    /// The account, or none for Tandem itself, for commands and for people without one.
+    pub user: Option<UserId>,
+    /// The network address, or what stands in for one: `command`, `airtable`, `worker`.
+    pub address: String,
+}
+
+impl Actor {
+    /// A person at a network address.
+    pub fn user(user: UserId, address: impl Into<String>) -> Self {
+        Self { user: Some(user), address: address.into() }
+    }
+
+    /// Somebody without an account at a network address, or a part of Tandem by its name.
+    pub fn nobody(address: impl Into<String>) -> Self {
+        Self { user: None, address: address.into() }
+    }
+}
+
+/// One entry to be written.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// What happened, as thing and past tense: `user.role_changed`.
+    pub kind: &'static str,
+    /// The thing's table in the singular (`user`, `mentor`, `session`) and its id.
+    pub about: (&'static str, &'a str),
+    /// What it was before and is now, `null` where there is nothing to say. Only fields that changed, no secrets.
+    pub before: Value,
+    /// See `before`.
+    pub after: Value,
+}
+
+/// One entry as it is read back.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Its place in the log; rises with time.
+    pub id: i64,
+    /// When it happened.
+    pub occurred_at: Moment,
+    /// Who did it, if an account.
+    pub actor: Option<UserId>,
+    /// That account's name today.
+    pub actor_name: Option<String>,
+    /// From where.
+    pub address: String,
+    /// What happened.
+    pub kind: String,
+    /// The kind of thing it happened to.
+    pub entity: String,
+    /// Which.
+    pub entity_id: String,
+    /// `{"before": …, "after": …}`.
+    pub change: Value,
+}
+
+/// Which entries to read. Everything that is given must fit.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// A kind, or the part of it before the dot.
+    pub kind: Option<String>,
+    /// Who did it.
+    pub actor: Option<UserId>,
+    /// The id of what it happened to.
+    pub entity_id: Option<String>,
+    /// From this moment on.
+    pub from: Option<Moment>,
+    /// Before this moment.
+    pub to: Option<Moment>,
+    /// Only entries before this one: the last id of the page before.
+    pub before_id: Option<i64>,
+}
+
+/// Writes an entry down, in the transaction that makes it true.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn note(tx: &Tx<'_>, actor: &Actor, entry: &Entry<'_>) -> Result<()> {
+    let props = serde_json::json!({ "before": entry.before, "after": entry.after });
+    store::insert(tx, actor, entry, &props.to_string())
+}
+
+/// The entries that fit, newest first, at most `limit`.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn entries(tx: &Tx<'_>, filter: &Filter, limit: u32) -> Result<Vec<Event>> {
+    store::entries(tx, filter, limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::db::Db;
+
+    #[test]
+    fn what_happened_is_read_back_newest_first_and_cannot_be_taken_back() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let clock = Clock::fixed(Moment::parse("2030-03-04T09:00:00Z").expect("a time"));
+        let db = Db::open(directory.path(), clock, 1).expect("a new database");
+        let somebody = UserId::random();
+        db.write_here(|tx| {
+            for (kind, id) in [("user.created", "u1"), ("user.role_changed", "u1"), ("session.booked", "s1")] {
+                let entry = Entry { kind, about: ("user", id), before: json!(null), after: json!({ "role": "pm" }) };
+                note(tx, &Actor::user(somebody, "192.0.2.7"), &entry)?;
+            }
+            Ok(())
+        })
+        .expect("written");
+        let read = |filter: Filter, limit| db.read_here(|tx| entries(tx, &filter, limit)).expect("read");
+        let all = read(Filter::default(), 10);
+        assert_eq!(
+            all.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>(),
+            ["session.booked", "user.role_changed", "user.created"]
+        );
+        assert_eq!(all[0].change["after"]["role"], "pm");
+        assert_eq!(read(Filter { kind: Some("user".to_owned()), ..Filter::default() }, 10).len(), 2);
+        assert_eq!(read(Filter { kind: Some("user.created".to_owned()), ..Filter::default() }, 10).len(), 1);
+        assert_eq!(read(Filter { entity_id: Some("s1".to_owned()), ..Filter::default() }, 10).len(), 1);
+        assert_eq!(read(Filter { actor: Some(UserId::random()), ..Filter::default() }, 10).len(), 0);
+        assert_eq!(read(Filter { before_id: Some(all[0].id), ..Filter::default() }, 1)[0].kind, "user.role_changed");
+        let late = Moment::parse("2030-03-04T09:00:01Z").expect("a time");
+        assert_eq!(read(Filter { from: Some(late), ..Filter::default() }, 10).len(), 0);
+        assert_eq!(read(Filter { to: Some(late), ..Filter::default() }, 10).len(), 3);
+    }
+}
