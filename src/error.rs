@@ -29,6 +29,8 @@ pub enum Kind {
     Unsupported,
     /// It is there, but cannot be done that way.
     WrongMethod,
+    /// Asked too often: `retry_seconds` says when to try again.
+    TooMany,
     /// Out of a resource for the moment (permits, disk space): try again later.
     Busy,
     /// Tandem is at fault or its surroundings are; the cause stands in the log.
@@ -46,13 +48,15 @@ pub struct Error {
     pub message: Cow<'static, str>,
     /// What is wrong with which input field, for `Invalid`; empty otherwise.
     pub fields: BTreeMap<String, String>,
+    /// Seconds after which it may be tried again, where that helps.
+    pub retry_seconds: Option<u32>,
     /// For the log only.
     cause: Option<anyhow::Error>,
 }
 
 impl Error {
     fn new(kind: Kind, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, code, message: message.into(), fields: BTreeMap::new(), cause: None }
+        Self { kind, code, message: message.into(), fields: BTreeMap::new(), retry_seconds: None, cause: None }
     }
 
     /// Input that cannot be read.
@@ -119,9 +123,14 @@ impl Error {
         Self::new(Kind::WrongMethod, "method_not_allowed", "That is not how this address is used.")
     }
 
+    /// Asked too often, or after too many failures; says in how many seconds to try again.
+    pub fn too_many(code: &'static str, message: impl Into<Cow<'static, str>>, retry_seconds: u32) -> Self {
+        Self { retry_seconds: Some(retry_seconds), ..Self::new(Kind::TooMany, code, message) }
+    }
+
     /// Out of something for the moment.
     pub fn busy(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Kind::Busy, code, message)
+        Self { retry_seconds: Some(1), ..Self::new(Kind::Busy, code, message) }
     }
 
     /// A failure of Tandem or of what it stands on. `cause` goes to the log, never to people.

@@ -83,6 +83,10 @@ ids! {
     SessionId,
     /// A browser's sign-in.
     LoginId,
+    /// An API token.
+    TokenId,
+    /// A person's account with another provider, linked to theirs here.
+    LinkId,
 }
 
 /// A mentor's row number: small, dense and never used again, so that bitmaps and slabs can be

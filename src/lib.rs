@@ -10,6 +10,7 @@
 //! | [`db`] | one writer, many readers, migrations, the change log, the directory's lock | know a room's tables |
 //! | [`audit`] | what changed, who did it, what it was before; append-only | hold a secret |
 //! | [`jobs`] | a queue in the database, written in the transaction that causes the work | run a job |
+//! | [`mail`] | letters queued in the transaction that causes them, sent or kept and tried again | know why a letter is written |
 //! | [`accounts`] | people, passwords, sign-ins, roles, mentees' profiles | keep a secret that can be read back |
 //! | [`mentors`] | mentors' profiles; every change goes through `put` or `change` | decide who is relevant |
 //! | [`booking`] | offered time | (sessions come with office hours) |
@@ -46,6 +47,7 @@ pub mod demo;
 pub mod error;
 pub mod ids;
 pub mod jobs;
+pub mod mail;
 pub mod matching;
 pub mod mentors;
 pub mod sync;

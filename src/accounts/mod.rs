@@ -5,6 +5,7 @@ mod logins;
 pub mod mentees;
 mod password;
 mod store;
+pub mod tokens;
 
 use std::fmt;
 use std::str::FromStr;

@@ -12,9 +12,6 @@ use super::pages::problem;
 use crate::app::App;
 use crate::error::{Error, Kind};
 
-/// Seconds after which a request that found Tandem busy may try again.
-const RETRY_SECONDS: u32 = 1;
-
 /// What a handler's `Error` becomes until `faces` knows where it happened.
 #[derive(Debug)]
 pub struct Refusal(pub Error);
@@ -48,6 +45,7 @@ const fn status(kind: Kind) -> StatusCode {
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Kind::Busy => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -76,8 +74,8 @@ pub async fn faces(axum::extract::State(app): axum::extract::State<App>, request
     } else {
         as_page(&app, &error, &request_id, &path, viewer.as_ref())
     };
-    if error.kind == Kind::Busy {
-        faced.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+    if let Some(seconds) = error.retry_seconds {
+        faced.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     faced
 }
@@ -103,7 +101,7 @@ fn as_page(app: &App, error: &Error, request_id: &str, path: &str, viewer: Optio
         status: status.as_u16(),
         message: error.message.to_string(),
         request_id: request_id.to_owned(),
-        retry_seconds: (error.kind == Kind::Busy).then_some(RETRY_SECONDS),
+        retry_seconds: error.retry_seconds,
     };
     (status, axum::response::Html(problem::render(&frame, &view).into_string())).into_response()
 }

@@ -38,5 +38,13 @@ create table photos (
 -- A person who deleted their account leaves a row without a name, which sessions with others still point at.
 alter table users add column deleted_at integer;
 
+-- What a sign-up brings besides the address (name, role, zone, the password's hash): it becomes an account only
+-- when the address is confirmed, so that nobody can prepare an account for an address that is not theirs.
+alter table verification_tokens add column details text check (details is null or json_valid(details));
+create index verification_tokens_by_expiry on verification_tokens (expires_at);
+
+-- When the person last proved that it is them (signed in, typed the password): what is dangerous asks for a recent proof.
+alter table logins add column confirmed_at integer not null default 0;
+
 create index events_by_time on events (occurred_at);
 create index events_by_actor on events (actor_user_id);
