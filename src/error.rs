@@ -83,6 +83,12 @@ impl Error {
         Self::invalid_fields(BTreeMap::from([(field.to_owned(), problem.into())]))
     }
 
+    /// The same refusal under a code of its own.
+    #[must_use]
+    pub fn with_code(self, code: &'static str) -> Self {
+        Self { code, ..self }
+    }
+
     /// Nobody is signed in.
     pub fn signed_out() -> Self {
         Self::new(Kind::SignedOut, "signed_out", "Please sign in first.")

@@ -1,13 +1,14 @@
 //! Browsers that are signed in. The cookie holds a random secret; the table holds its hash, so
 //! that a stolen database signs nobody in.
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Passwords, Status, User, email_key, store};
+use super::{LONGEST_EMAIL, Passwords, Status, User, email_key, locks, signup, store};
 use crate::clock::Moment;
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::error::{Error, OrInternal, Result};
-use crate::ids::LoginId;
+use crate::ids::{LoginId, UserId};
 
 /// A use is written down only when the last one noted is this old, in seconds: reading a page should not write.
 const SEEN_STEP_SECONDS: i64 = 300;
@@ -19,6 +20,8 @@ pub struct LoginRules {
     pub idle_days: u32,
     /// Days after which one ends in any case.
     pub max_days: u32,
+    /// Whether guessing passwords is slowed down.
+    pub is_guarded: bool,
 }
 
 /// Where a sign-in comes from, for the person to recognise it by.
@@ -28,6 +31,14 @@ pub struct Device {
     pub agent: String,
     /// The network address.
     pub address: String,
+    /// The part of the network that counts as one guesser: the address, or of IPv6 its first half.
+    pub network: String,
+}
+
+impl Device {
+    fn place(&self) -> String {
+        self.network.clone()
+    }
 }
 
 /// A person who is signed in, and until when.
@@ -39,13 +50,34 @@ pub struct Login {
     pub user: User,
     /// When it ends at the latest.
     pub expires_at: Moment,
+    /// When the person last proved that it is them.
+    pub confirmed_at: Moment,
+}
+
+/// One sign-in as its owner sees it in a list.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnLogin {
+    /// Its id.
+    pub id: LoginId,
+    /// The browser's own words for itself.
+    pub device: String,
+    /// The network address it was made from.
+    pub address: String,
+    /// When it was made.
+    pub created_at: Moment,
+    /// When it was last used, to five minutes.
+    pub last_seen_at: Moment,
+    /// When it ends at the latest.
+    pub expires_at: Moment,
 }
 
 /// Signs a person in by address and password: the login and the secret for the cookie.
 ///
 /// # Errors
 /// `bad_credentials`, alike in words and in time for a wrong password, an unknown address and an
-/// account that may not sign in.
+/// account that may not sign in; `unverified` for the right password of a sign-up whose address
+/// still waits to be confirmed; `too_many_failures`.
 pub async fn sign_in(
     db: &Db,
     passwords: &Passwords,
@@ -54,25 +86,90 @@ pub async fn sign_in(
     password: String,
     device: Device,
 ) -> Result<(Login, String)> {
-    let key = email_key(email);
-    let found = db.read(move |tx| store::by_email(tx, &key)).await?;
-    let stored = found.as_ref().and_then(|(_, hash)| hash.clone());
-    let is_right = passwords.verify(password, stored).await?;
-    let Some((user, _)) = found.filter(|(user, _)| is_right && user.status == Status::Active) else {
-        return Err(Error::bad_credentials());
-    };
-    let secret = random_secret()?;
-    let hash = secret_hash(&secret);
-    let login = db
+    let key: String = email_key(email).chars().take(LONGEST_EMAIL).collect();
+    let (counted, place) = (key.clone(), device.place());
+    let (found, waiting) = db
         .write(move |tx| {
-            let expires_at = tx.now().plus_days(i64::from(rules.max_days));
-            let id = LoginId::random();
-            store::insert_login(tx, id, user.id, &hash, &device, expires_at)?;
-            store::note_login(tx, user.id)?;
-            Ok(Login { id, user, expires_at })
+            if rules.is_guarded {
+                locks::try_once(tx, &counted, &place)?;
+            }
+            let found = store::by_email(tx, &counted)?;
+            // One hash is checked in any case, so that the answer takes as long.
+            let waiting = if found.is_none() { signup::waiting_hashes(tx, &counted)? } else { Vec::new() };
+            Ok((found, waiting.into_iter().next()))
         })
         .await?;
-    Ok((login, secret))
+    let is_waiting = waiting.is_some();
+    let stored = found.as_ref().and_then(|(_, hash)| hash.clone()).or(waiting);
+    let verdict = passwords.verify(password, stored).await?;
+    if verdict.is_right && is_waiting {
+        return Err(Error::forbidden(
+            "unverified",
+            "Please confirm your address first: the link is in the letter that was sent when you signed up.",
+        ));
+    }
+    let Some((user, _)) = found.filter(|(user, _)| verdict.is_right && user.status == Status::Active) else {
+        return Err(Error::bad_credentials());
+    };
+    db.write(move |tx| {
+        locks::succeeded(tx, &key, &device.place())?;
+        if let Some(hash) = &verdict.better_hash {
+            store::set_password(tx, user.id, hash)?;
+        }
+        open(tx, rules, user, &device)
+    })
+    .await
+}
+
+/// Opens a login for somebody who has proven who they are: it and the secret for the cookie.
+///
+/// # Errors
+/// `bad_credentials` where the account is not in use.
+pub(super) fn open(tx: &Tx<'_>, rules: LoginRules, user: User, device: &Device) -> Result<(Login, String)> {
+    if user.status != Status::Active {
+        return Err(Error::bad_credentials());
+    }
+    let secret = random_secret()?;
+    let expires_at = tx.now().plus_days(i64::from(rules.max_days));
+    let id = LoginId::random();
+    store::insert_login(tx, id, user.id, &secret_hash(&secret), device, expires_at)?;
+    store::note_login(tx, user.id)?;
+    Ok((Login { id, user, expires_at, confirmed_at: tx.now() }, secret))
+}
+
+/// Opens a login for a new account.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn open_first(tx: &Tx<'_>, rules: LoginRules, user: User, device: &Device) -> Result<(Login, String)> {
+    open(tx, rules, user, device)
+}
+
+/// The logins of an account that still work, the last used first.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn own(tx: &Tx<'_>, rules: LoginRules, user: UserId) -> Result<Vec<OwnLogin>> {
+    store::logins_of(tx, user, tx.now().plus_days(-i64::from(rules.idle_days)))
+}
+
+/// Ends one login of an account.
+///
+/// # Errors
+/// `login_unknown` where that account has no such login.
+pub fn end(tx: &Tx<'_>, user: UserId, id: LoginId) -> Result<()> {
+    if store::delete_login_of(tx, user, id)? {
+        return Ok(());
+    }
+    Err(Error::not_found("login_unknown", "There is no such sign-in, or no longer."))
+}
+
+/// Ends every login of an account but one.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn end_others(tx: &Tx<'_>, user: UserId, keep: LoginId) -> Result<()> {
+    store::delete_logins_but(tx, user, Some(keep))
 }
 
 /// Who holds this secret, if the login has not ended and the account is in use.

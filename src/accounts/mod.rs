@@ -1,9 +1,15 @@
 //! People: who they are, how they sign in, what they may do. Passwords are kept as argon2id
 //! hashes and sign-ins as hashes of their secrets; neither can be read back.
 
-mod logins;
+mod letters;
+mod links;
+mod locks;
+pub mod logins;
 pub mod mentees;
 mod password;
+pub mod people;
+pub mod recovery;
+pub mod signup;
 mod store;
 pub mod tokens;
 
@@ -11,14 +17,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::clock::Moment;
-use crate::db::{Db, Tx};
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 
 pub use logins::{Device, Login, LoginRules, sign_in, sign_out, signed_in};
-pub use password::Passwords;
+pub use password::{Passwords, Verdict};
 
 /// The longest e-mail address there can be (RFC 5321 section 4.5.3.1.3, less its angle brackets).
 const LONGEST_EMAIL: usize = 254;
@@ -87,12 +94,32 @@ pub enum Status {
 }
 
 impl Status {
+    /// The word in the database and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Suspended => "suspended",
+        }
+    }
+
     fn from_name(name: &str) -> Self {
         match name {
             "active" => Self::Active,
             "inactive" => Self::Inactive,
             _ => Self::Suspended,
         }
+    }
+}
+
+impl FromStr for Status {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::Active, Self::Inactive, Self::Suspended]
+            .into_iter()
+            .find(|status| status.name() == text)
+            .ok_or_else(|| Error::field("status", "must be active, inactive or suspended"))
     }
 }
 
@@ -184,6 +211,14 @@ pub fn set_password(tx: &Tx<'_>, id: UserId, hash: &str) -> Result<()> {
     store::set_password(tx, id, hash)
 }
 
+/// Somebody who may vouches that the account's address is its owner's.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn vouch(tx: &Tx<'_>, id: UserId) -> Result<()> {
+    store::set_verified(tx, id)
+}
+
 /// Ends every login of an account.
 ///
 /// # Errors
@@ -208,14 +243,6 @@ pub fn hash_here(password: &str) -> Result<String> {
     password::checked_hash(password)
 }
 
-/// How many accounts there are with this role.
-///
-/// # Errors
-/// Internal, where SQLite cannot.
-pub async fn n_with_role(db: &Db, role: Role) -> Result<u64> {
-    db.read(move |tx| store::n_with_role(tx, role.name())).await
-}
-
 /// The form of an address that makes two writings of it one person.
 pub fn email_key(email: &str) -> String {
     email.trim().to_lowercase()
@@ -232,7 +259,13 @@ pub fn check_email(email: &str) -> Result<String> {
     if email.len() > LONGEST_EMAIL {
         return refuse("is too long");
     }
-    let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || "<>()[],;:\\\"".contains(letter);
+    let is_odd = |letter: char| {
+        letter.is_whitespace() || letter.is_control() || is_unseen(letter) || "<>()[],;:\\\"".contains(letter)
+    };
+    // Letters that only look like others (full width, ligatures, the Kelvin sign) would make two writings of one address.
+    if email.nfkc().ne(email.chars()) {
+        return refuse("must be written with plain letters");
+    }
     let domain_is_right =
         domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
     if local.is_empty() || local.contains('@') || email.contains(is_odd) || !domain_is_right {
@@ -246,6 +279,8 @@ pub fn check_email(email: &str) -> Result<String> {
 /// # Errors
 /// `Invalid` naming the field `name`.
 pub fn check_name(name: &str) -> Result<String> {
+    // What turns the direction of writing around could make one name look like another.
+    let name: String = name.chars().filter(|letter| !is_unseen(*letter)).collect();
     let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
     if name.is_empty() {
         return Err(Error::field("name", "must not be blank"));
@@ -257,6 +292,11 @@ pub fn check_name(name: &str) -> Result<String> {
         return Err(Error::field("name", "must not hold control characters"));
     }
     Ok(name)
+}
+
+/// Characters without a shape: overrides of the direction of writing, joiners and marks of no width.
+fn is_unseen(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Checks that a time zone is one that calendars know.

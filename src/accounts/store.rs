@@ -2,18 +2,19 @@
 
 use rusqlite::{OptionalExtension, Row, named_params};
 
+use super::logins::OwnLogin;
 use super::mentees::Mentee;
-use super::tokens::{Bearer, Scope, Token};
 use super::{Device, Login, NewUser, Status, User};
 use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::ids::{LoginId, MenteeId, TokenId, UserId};
+use crate::ids::{LoginId, MenteeId, UserId};
 
-const USER: &str =
+/// The columns that `user_row` reads.
+pub(super) const USER: &str =
     "users.id, users.email, users.name, users.image, users.role, users.status, users.timezone, users.last_login_at";
 
-fn user_row(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(super) fn user_row(row: &Row<'_>) -> rusqlite::Result<User> {
     let role = row.get_ref("role")?.as_str()?.parse().map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(
             0,
@@ -96,11 +97,35 @@ pub(super) fn has_password(tx: &Tx<'_>, id: UserId) -> Result<bool> {
         .exists(named_params! { ":id": id })?)
 }
 
-pub(super) fn n_with_role(tx: &Tx<'_>, role: &str) -> Result<u64> {
-    let n: i64 = tx
-        .prepare_cached("select count(*) from users where role = :role")?
-        .query_row(named_params! { ":role": role }, |row| row.get(0))?;
-    Ok(n.cast_unsigned())
+pub(super) fn password_hash(tx: &Tx<'_>, id: UserId) -> Result<Option<String>> {
+    Ok(tx
+        .prepare_cached("select password_hash from users where id = :id")?
+        .query_row(named_params! { ":id": id }, |row| row.get(0))
+        .optional()?
+        .flatten())
+}
+
+pub(super) fn clear_password(tx: &Tx<'_>, id: UserId) -> Result<()> {
+    tx.prepare_cached("update users set password_hash = null, updated_at = :now where id = :id")?
+        .execute(named_params! { ":id": id, ":now": tx.now() })?;
+    Ok(())
+}
+
+pub(super) fn is_verified(tx: &Tx<'_>, id: UserId) -> Result<bool> {
+    Ok(tx
+        .prepare_cached("select 1 from users where id = :id and email_verified_at is not null")?
+        .exists(named_params! { ":id": id })?)
+}
+
+pub(super) fn set_verified(tx: &Tx<'_>, id: UserId) -> Result<()> {
+    tx.prepare_cached("update users set email_verified_at = coalesce(email_verified_at, :now) where id = :id")?
+        .execute(named_params! { ":id": id, ":now": tx.now() })?;
+    Ok(())
+}
+
+pub(super) fn delete_provider_links_of(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    tx.prepare_cached("delete from accounts where user_id = :user")?.execute(named_params! { ":user": user })?;
+    Ok(())
 }
 
 pub(super) fn insert_login(
@@ -135,12 +160,17 @@ pub(super) fn note_login(tx: &Tx<'_>, user: UserId) -> Result<()> {
 pub(super) fn login_by_hash(tx: &Tx<'_>, hash: &[u8; 32], idle_since: Moment) -> Result<Option<(Login, Moment)>> {
     Ok(tx
         .prepare_cached(&format!(
-            "select {USER}, logins.id as login_id, logins.expires_at, logins.last_seen_at
+            "select {USER}, logins.id as login_id, logins.expires_at, logins.last_seen_at, logins.confirmed_at
              from logins join users on users.id = logins.user_id
              where secret_hash = :hash and expires_at > :now and last_seen_at > :idle"
         ))?
         .query_row(named_params! { ":hash": hash, ":now": tx.now(), ":idle": idle_since }, |row| {
-            let login = Login { id: row.get("login_id")?, user: user_row(row)?, expires_at: row.get("expires_at")? };
+            let login = Login {
+                id: row.get("login_id")?,
+                user: user_row(row)?,
+                expires_at: row.get("expires_at")?,
+                confirmed_at: row.get("confirmed_at")?,
+            };
             Ok((login, row.get("last_seen_at")?))
         })
         .optional()?)
@@ -159,6 +189,46 @@ pub(super) fn delete_login(tx: &Tx<'_>, hash: &[u8; 32]) -> Result<()> {
 
 pub(super) fn delete_logins_of(tx: &Tx<'_>, user: UserId) -> Result<()> {
     tx.prepare_cached("delete from logins where user_id = :user")?.execute(named_params! { ":user": user })?;
+    Ok(())
+}
+
+/// The logins of an account that have not ended, unless they were last used before `idle_since`.
+pub(super) fn logins_of(tx: &Tx<'_>, user: UserId, idle_since: Moment) -> Result<Vec<OwnLogin>> {
+    let mut statement = tx.prepare_cached(
+        "select id, device, address, created_at, last_seen_at, expires_at from logins
+         where user_id = :user and expires_at > :now and last_seen_at > :idle
+         order by last_seen_at desc, id limit 200",
+    )?;
+    let rows = statement.query_map(named_params! { ":user": user, ":now": tx.now(), ":idle": idle_since }, |row| {
+        Ok(OwnLogin {
+            id: row.get("id")?,
+            device: row.get("device")?,
+            address: row.get("address")?,
+            created_at: row.get("created_at")?,
+            last_seen_at: row.get("last_seen_at")?,
+            expires_at: row.get("expires_at")?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Returns whether that account had this login.
+pub(super) fn delete_login_of(tx: &Tx<'_>, user: UserId, id: LoginId) -> Result<bool> {
+    let n_deleted = tx
+        .prepare_cached("delete from logins where id = :id and user_id = :user")?
+        .execute(named_params! { ":id": id, ":user": user })?;
+    Ok(n_deleted == 1)
+}
+
+pub(super) fn delete_logins_but(tx: &Tx<'_>, user: UserId, keep: Option<LoginId>) -> Result<()> {
+    tx.prepare_cached("delete from logins where user_id = :user and (:keep is null or id <> :keep)")?
+        .execute(named_params! { ":user": user, ":keep": keep })?;
+    Ok(())
+}
+
+pub(super) fn confirm_login(tx: &Tx<'_>, id: LoginId) -> Result<()> {
+    tx.prepare_cached("update logins set confirmed_at = :now where id = :id")?
+        .execute(named_params! { ":id": id, ":now": tx.now() })?;
     Ok(())
 }
 
@@ -188,91 +258,5 @@ pub(super) fn put_mentee(tx: &Tx<'_>, id: MenteeId, user: UserId, mentee: &Mente
         ":id": id, ":user": user, ":company": mentee.company, ":stage": mentee.stage,
         ":industry": mentee.industry, ":goals": mentee.goals, ":now": tx.now(),
     })?;
-    Ok(())
-}
-
-pub(super) fn n_tokens(tx: &Tx<'_>, user: UserId) -> Result<u64> {
-    let n: i64 = tx
-        .prepare_cached(
-            "select count(*) from api_tokens
-             where user_id = :user and revoked_at is null and (expires_at is null or expires_at > :now)",
-        )?
-        .query_row(named_params! { ":user": user, ":now": tx.now() }, |row| row.get(0))?;
-    Ok(n.cast_unsigned())
-}
-
-pub(super) fn insert_token(tx: &Tx<'_>, user: UserId, token: &Token, hash: &[u8; 32]) -> Result<()> {
-    let scopes = serde_json::json!(token.scopes).to_string();
-    tx.prepare_cached(
-        "insert into api_tokens (id, user_id, name, token_hash, scopes, created_at, expires_at)
-         values (:id, :user, :name, :hash, :scopes, :now, :expires)",
-    )?
-    .execute(named_params! {
-        ":id": token.id, ":user": user, ":name": token.name, ":hash": hash, ":scopes": scopes, ":now": tx.now(),
-        ":expires": token.expires_at,
-    })?;
-    Ok(())
-}
-
-pub(super) fn tokens(tx: &Tx<'_>, user: UserId) -> Result<Vec<Token>> {
-    let mut statement = tx.prepare_cached(
-        "select id, name, scopes, created_at, expires_at, last_used_at from api_tokens
-         where user_id = :user and revoked_at is null and (expires_at is null or expires_at > :now)
-         order by created_at desc, id",
-    )?;
-    let rows = statement.query_map(named_params! { ":user": user, ":now": tx.now() }, |row| {
-        Ok(Token {
-            id: row.get("id")?,
-            name: row.get("name")?,
-            scopes: scopes(row)?,
-            created_at: row.get("created_at")?,
-            expires_at: row.get("expires_at")?,
-            last_used_at: row.get("last_used_at")?,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Scopes that this Tandem does not know are left out: they allow nothing here.
-fn scopes(row: &Row<'_>) -> rusqlite::Result<Vec<Scope>> {
-    let names: Vec<String> = serde_json::from_str(row.get_ref("scopes")?.as_str()?).unwrap_or_default();
-    Ok(Scope::ALL.iter().copied().filter(|scope| names.iter().any(|name| name == scope.name())).collect())
-}
-
-/// Returns the name of the token that was ended; `None` where there is none to end.
-pub(super) fn revoke_token(tx: &Tx<'_>, user: UserId, id: TokenId) -> Result<Option<String>> {
-    Ok(tx
-        .prepare_cached(
-            "update api_tokens set revoked_at = :now
-             where id = :id and user_id = :user and revoked_at is null returning name",
-        )?
-        .query_row(named_params! { ":id": id, ":user": user, ":now": tx.now() }, |row| row.get(0))
-        .optional()?)
-}
-
-pub(super) fn revoke_tokens_of(tx: &Tx<'_>, user: UserId) -> Result<()> {
-    tx.prepare_cached("update api_tokens set revoked_at = :now where user_id = :user and revoked_at is null")?
-        .execute(named_params! { ":user": user, ":now": tx.now() })?;
-    Ok(())
-}
-
-/// Whose token this is and when it was last used, unless it has ended.
-pub(super) fn bearer(tx: &Tx<'_>, hash: &[u8; 32]) -> Result<Option<(Bearer, Option<Moment>)>> {
-    Ok(tx
-        .prepare_cached(&format!(
-            "select {USER}, api_tokens.id as token_id, api_tokens.scopes, api_tokens.last_used_at
-             from api_tokens join users on users.id = api_tokens.user_id
-             where token_hash = :hash and revoked_at is null and (expires_at is null or expires_at > :now)"
-        ))?
-        .query_row(named_params! { ":hash": hash, ":now": tx.now() }, |row| {
-            let bearer = Bearer { id: row.get("token_id")?, user: user_row(row)?, scopes: scopes(row)? };
-            Ok((bearer, row.get("last_used_at")?))
-        })
-        .optional()?)
-}
-
-pub(super) fn touch_token(tx: &Tx<'_>, id: TokenId) -> Result<()> {
-    tx.prepare_cached("update api_tokens set last_used_at = :now where id = :id")?
-        .execute(named_params! { ":id": id, ":now": tx.now() })?;
     Ok(())
 }

@@ -2,15 +2,16 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::clock::Clock;
+use crate::db::Db;
 
-const RULES: LoginRules = LoginRules { idle_days: 14, max_days: 60 };
+const RULES: LoginRules = LoginRules { idle_days: 14, max_days: 60, is_guarded: true };
 
 async fn house() -> (tempfile::TempDir, Db, Passwords) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let clock = Clock::fixed(Moment::parse("2030-03-04T09:00:00Z").expect("a time"));
     let db = Db::open(directory.path(), clock, 2).expect("a new database");
     let passwords = Passwords::new().expect("randomness");
-    let hash = passwords.hash("correct horse battery".to_owned()).await.expect("long enough");
+    let hash = passwords.hash_for("correct horse battery".to_owned(), &[]).await.expect("long enough");
     let new = NewUser {
         email: "Ada@Example.org".to_owned(),
         name: "Ada".to_owned(),

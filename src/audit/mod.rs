@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::clock::Moment;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, OrInternal, Result};
 use crate::ids::UserId;
 
 /// Who does something.
@@ -102,6 +102,46 @@ pub fn note(tx: &Tx<'_>, actor: &Actor, entry: &Entry<'_>) -> Result<()> {
 /// Internal, where SQLite cannot.
 pub fn entries(tx: &Tx<'_>, filter: &Filter, limit: u32) -> Result<Vec<Event>> {
     store::entries(tx, filter, limit)
+}
+
+/// The entries as a CSV file that a spreadsheet opens without running anything in it.
+///
+/// # Errors
+/// Internal, where writing fails.
+pub fn as_csv(events: &[Event]) -> Result<Vec<u8>> {
+    let mut file = csv::Writer::from_writer(Vec::new());
+    let put = |file: &mut csv::Writer<Vec<u8>>, cells: [String; 8]| {
+        file.write_record(cells.iter().map(|cell| harmless(cell))).or_internal("writing a CSV file")
+    };
+    let titles = ["time", "actor", "actor id", "address", "kind", "entity", "entity id", "change"];
+    put(&mut file, titles.map(str::to_owned))?;
+    for event in events {
+        let cells = [
+            event.occurred_at.to_string(),
+            event.actor_name.clone().unwrap_or_default(),
+            event.actor.map_or_else(String::new, |actor| actor.to_string()),
+            event.address.clone(),
+            event.kind.clone(),
+            event.entity.clone(),
+            event.entity_id.clone(),
+            event.change.to_string(),
+        ];
+        put(&mut file, cells)?;
+    }
+    file.into_inner().map_err(|cause| Error::internal(anyhow::anyhow!("writing a CSV file: {cause}")))
+}
+
+/// A cell that no spreadsheet takes for a formula (OWASP, "CSV injection"): what could start one gets a quote before it.
+fn harmless(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// Writes down that somebody took a copy of the log.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn note_export(tx: &Tx<'_>, actor: &Actor) -> Result<()> {
+    note(tx, actor, &Entry { kind: "audit.exported", about: ("audit", ""), before: Value::Null, after: Value::Null })
 }
 
 #[cfg(test)]

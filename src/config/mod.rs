@@ -4,9 +4,10 @@
 mod layers;
 mod show;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -260,6 +261,20 @@ impl Config {
         self.server.public_url.starts_with("https://")
     }
 
+    /// Whether a new address must be confirmed before there is an account.
+    pub fn must_verify(&self) -> bool {
+        match self.accounts.verify_email {
+            VerifyEmail::Always(must) => must,
+            VerifyEmail::Auto(Auto::Auto) => !self.mail.smtp_url.is_empty(),
+        }
+    }
+
+    /// Proxies whose forwarded headers are believed.
+    pub fn proxies(&self) -> Vec<IpNet> {
+        // `check` has read each of them before.
+        self.server.trusted_proxies.iter().filter_map(|it| network(it)).collect()
+    }
+
     /// Worker threads, with 0 turned into one per core.
     pub fn worker_threads(&self) -> usize {
         at_least_cores(self.worker.threads)
@@ -275,6 +290,9 @@ impl Config {
         if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(wrong("server.public_url", "must start with http:// or https://, or be empty"));
         }
+        if let Some(odd) = self.server.trusted_proxies.iter().find(|it| network(it).is_none()) {
+            return Err(wrong("server.trusted_proxies", &format!("holds {odd:?}, which is no address and no network")));
+        }
         if self.program.name.trim().is_empty() {
             return Err(wrong("program.name", "must not be blank"));
         }
@@ -286,6 +304,11 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// A network (`10.0.0.0/8`), or one address as a network of its own.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn at_least_cores(n: usize) -> usize {

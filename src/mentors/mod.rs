@@ -2,6 +2,7 @@
 //! (webhook, import, editor, their own page) ends in `put`, so that each leaves the same traces:
 //! the rows, one line in the change log, one job that makes the vectors.
 
+mod arrivals;
 mod fields;
 mod store;
 
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::ids::{MentorId, MentorNo, UserId};
 use crate::jobs;
 
+pub use arrivals::{account_changed, settle_in};
 pub use fields::{MAX_TAGS, checked_list, checked_text, checked_url};
 
 /// Who gets to see a mentor.

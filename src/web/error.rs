@@ -34,7 +34,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-const fn status(kind: Kind) -> StatusCode {
+pub(super) const fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::Malformed => StatusCode::BAD_REQUEST,
         Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
@@ -57,7 +57,7 @@ pub async fn faces(axum::extract::State(app): axum::extract::State<App>, request
     let path = request.uri().path().to_owned();
     let is_signin_wanted = request.method() == axum::http::Method::GET;
     let target = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
-    let viewer = super::identity::viewer(&app, request.headers()).await;
+    let headers = request.headers().clone();
     let mut response = next.run(request).await;
     let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() else { return response };
     if error.kind == Kind::Internal {
@@ -69,15 +69,30 @@ pub async fn faces(axum::extract::State(app): axum::extract::State<App>, request
     let mut faced = if is_api {
         as_json(&error, &request_id)
     } else if error.kind == Kind::SignedOut && is_signin_wanted {
-        let next = form_urlencoded::byte_serialize(target.as_bytes()).collect::<String>();
-        axum::response::Redirect::to(&format!("/signin?next={next}")).into_response()
+        redirect_with_next("/signin", &target)
+    } else if error.code == "confirm_page" {
+        let next = if is_signin_wanted { target } else { came_from(&headers) };
+        redirect_with_next("/confirm", &next)
     } else {
+        let viewer = super::identity::viewer(&app, &headers).await;
         as_page(&app, &error, &request_id, &path, viewer.as_ref())
     };
     if let Some(seconds) = error.retry_seconds {
         faced.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     faced
+}
+
+fn redirect_with_next(to: &str, next: &str) -> Response {
+    let next = form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>();
+    axum::response::Redirect::to(&format!("{to}?next={next}")).into_response()
+}
+
+/// The page whose form was sent, to go back to. Whoever uses it checks that it is ours.
+fn came_from(headers: &axum::http::HeaderMap) -> String {
+    let referer = headers.get(header::REFERER).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let path = referer.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()));
+    path.unwrap_or_else(|| "/profile/security".to_owned())
 }
 
 fn as_json(error: &Error, request_id: &str) -> Response {

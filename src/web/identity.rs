@@ -1,49 +1,95 @@
-//! Who is asking: the cookie becomes a person, or the handler never runs. Also the check that an
+//! Who is asking: the cookie or the token becomes a person, or the handler never runs. Also the check that an
 //! unsafe request comes from our own pages.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::address::Client;
 use super::error::Refusal;
 use super::layout::Viewer;
-use crate::accounts::{self, Device, Login, LoginRules, Role};
+use super::route::Admitted;
+use crate::accounts::tokens::{self, Bearer};
+use crate::accounts::{self, Device, Login, LoginRules, Role, User};
 use crate::app::App;
+use crate::audit::Actor;
 use crate::error::{Error, Result};
 
+/// How a caller showed who they are.
+#[derive(Clone, Debug)]
+pub enum Via {
+    /// By the cookie of a login.
+    Login(Login),
+    /// By an API token.
+    Token(Bearer),
+}
+
+/// Somebody with an account in use, and how they came.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who.
+    pub user: User,
+    /// By what.
+    pub via: Via,
+    /// From where.
+    pub address: IpAddr,
+}
+
+impl Caller {
+    /// The login, where it is one.
+    ///
+    /// # Errors
+    /// `token_refused` for a program with a token.
+    pub fn login(&self) -> Result<&Login> {
+        match &self.via {
+            Via::Login(login) => Ok(login),
+            Via::Token(_) => Err(Error::forbidden("token_refused", "This cannot be done with an API token.")),
+        }
+    }
+
+    /// The caller as the audit log writes them down.
+    pub fn actor(&self) -> Actor {
+        Actor::user(self.user.id, self.address.to_string())
+    }
+}
+
 /// Anybody who is signed in.
-pub struct SignedIn(pub Login);
+pub struct SignedIn(pub Caller);
 
 /// A mentee, for what only mentees do.
-pub struct Mentee(pub Login);
+pub struct Mentee(pub Caller);
 
 /// A mentor, for what only mentors do.
-pub struct Mentor(pub Login);
+pub struct Mentor(pub Caller);
 
 /// A program manager or an admin.
-pub struct Pm(pub Login);
+pub struct Pm(pub Caller);
 
 /// An admin.
-pub struct Admin(pub Login);
+pub struct Admin(pub Caller);
+
+/// Whom the route's gate let in. A route that is not in the table has no gate, and nobody is signed in there.
+fn admitted(parts: &Parts) -> Option<Caller> {
+    parts.extensions.get::<Admitted>().and_then(|admitted| admitted.0.clone())
+}
 
 impl FromRequestParts<App> for SignedIn {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        let login = login(app, &parts.headers).await?;
-        login.map(Self).ok_or_else(|| Error::signed_out().into())
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Refusal> {
+        admitted(parts).map(Self).ok_or_else(|| Error::signed_out().into())
     }
 }
 
 impl OptionalFromRequestParts<App> for SignedIn {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Refusal> {
-        Ok(login(app, &parts.headers).await?.map(Self))
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Option<Self>, Refusal> {
+        Ok(admitted(parts).map(Self))
     }
 }
 
@@ -53,9 +99,9 @@ macro_rules! by_role {
             type Rejection = Refusal;
 
             async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-                let SignedIn(login) = <SignedIn as FromRequestParts<App>>::from_request_parts(parts, app).await?;
-                match login.user.role {
-                    $allowed => Ok(Self(login)),
+                let SignedIn(caller) = <SignedIn as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+                match caller.user.role {
+                    $allowed => Ok(Self(caller)),
                     _ => Err(Error::forbidden("forbidden", "Your account may not do this.").into()),
                 }
             }
@@ -70,27 +116,66 @@ by_role! {
     Admin: Role::Admin,
 }
 
-/// How long sign-ins last here.
+/// How long sign-ins last here, and whether guessing is slowed down.
 pub fn rules(app: &App) -> LoginRules {
-    LoginRules { idle_days: app.config.accounts.login_idle_days, max_days: app.config.accounts.login_max_days }
-}
-
-/// Who the cookie says is asking.
-async fn login(app: &App, headers: &HeaderMap) -> Result<Option<Login>> {
-    match secret(app, headers) {
-        Some(secret) => accounts::signed_in(&app.db, rules(app), &secret).await,
-        None => Ok(None),
+    let accounts = &app.config.accounts;
+    LoginRules {
+        idle_days: accounts.login_idle_days,
+        max_days: accounts.login_max_days,
+        is_guarded: app.config.limits.enabled,
     }
 }
 
-/// The person for a page's header; on a page about an error even a failing database must not matter.
+/// Who is asking, if anybody: by token where one is sent, else by cookie.
+///
+/// # Errors
+/// `signed_out` for a token that is not good: a program should hear of it, not be taken for a stranger.
+pub async fn caller(app: &App, request: &Parts) -> Result<Option<Caller>> {
+    let headers = &request.headers;
+    let address = client(&request.extensions).0;
+    if let Some(authorization) = headers.get(header::AUTHORIZATION) {
+        let Some(text) = bearer(authorization) else { return Ok(None) };
+        let bearer = tokens::bearer(&app.db, text).await?.ok_or_else(Error::signed_out)?;
+        return Ok(Some(Caller { user: bearer.user.clone(), via: Via::Token(bearer), address }));
+    }
+    let Some(secret) = secret(app, headers) else { return Ok(None) };
+    let login = accounts::signed_in(&app.db, rules(app), &secret).await?;
+    Ok(login.map(|login| Caller { user: login.user.clone(), via: Via::Login(login), address }))
+}
+
+/// The token in an `Authorization` header, if it is one of ours.
+fn bearer(authorization: &HeaderValue) -> Option<&str> {
+    let (scheme, text) = authorization.to_str().ok()?.split_once(' ')?;
+    let text = text.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && text.starts_with(tokens::PREFIX)).then_some(text)
+}
+
+/// Ends the login that a browser came with: it signs out, or gets a new one in its place.
+///
+/// # Errors
+/// Internal, where the database cannot.
+pub async fn end_former(app: &App, headers: &HeaderMap) -> Result<()> {
+    match secret(app, headers) {
+        Some(secret) => accounts::sign_out(&app.db, &secret).await,
+        None => Ok(()),
+    }
+}
+
+/// Where the request comes from, as worked out at the outermost layer.
+pub fn client(extensions: &Extensions) -> Client {
+    extensions.get::<Client>().copied().unwrap_or(Client(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
+}
+
+/// The person for the header of a page about an error; even a failing database must not matter there.
 pub async fn viewer(app: &App, headers: &HeaderMap) -> Option<Viewer> {
-    login(app, headers).await.ok().flatten().map(|login| as_viewer(&login))
+    let secret = secret(app, headers)?;
+    let login = accounts::signed_in(&app.db, rules(app), &secret).await.ok().flatten()?;
+    Some(as_viewer(&login.user))
 }
 
 /// A signed-in person as the pages' frame shows them.
-pub fn as_viewer(login: &Login) -> Viewer {
-    Viewer { name: login.user.name.clone(), role: login.user.role.name().to_owned() }
+pub fn as_viewer(user: &User) -> Viewer {
+    Viewer { name: user.name.clone(), role: user.role.name().to_owned() }
 }
 
 /// The cookie's name: over https one that no other host and no plain-text page can set.
@@ -121,12 +206,23 @@ pub fn clear_cookie(app: &App) -> String {
     format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}", cookie_name(app))
 }
 
-/// Where a sign-in comes from.
-pub fn device(headers: &HeaderMap, address: Option<IpAddr>) -> Device {
+/// The browser or program that asks, and from where.
+pub struct Visitor(pub Device);
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Refusal> {
+        Ok(Self(device(&parts.headers, client(&parts.extensions))))
+    }
+}
+
+fn device(headers: &HeaderMap, client: Client) -> Device {
     let agent = headers.get(header::USER_AGENT).and_then(|it| it.to_str().ok()).unwrap_or_default();
     Device {
         agent: agent.chars().filter(|letter| !letter.is_control()).take(300).collect(),
-        address: address.map_or_else(String::new, |address| address.to_string()),
+        address: client.0.to_string(),
+        network: client.network().to_string(),
     }
 }
 

@@ -3,14 +3,18 @@
 
 #![expect(clippy::missing_errors_doc, reason = "a handler's doc is its OpenAPI text; refusals all have one shape")]
 
+pub mod address;
 pub mod api;
 pub mod assets;
 pub mod error;
 pub mod extract;
 pub mod identity;
 pub mod layout;
+pub mod limits;
 pub mod pages;
+pub mod route;
 mod router;
+pub mod routes;
 
 use axum::http::HeaderMap;
 

@@ -1,12 +1,15 @@
-//! Every route in one place, and the layers around them, outermost last.
+//! The router, made from the table of routes, and the layers around it, outermost last.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, Request, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use ipnet::IpNet;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
@@ -14,17 +17,15 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::api::{auth, matches, mentors, operations};
+use super::address::Client;
 use super::error::Refusal;
-use super::{REQUEST_ID, assets, error, identity, pages};
+use super::limits::{self, Limits};
+use super::route::Handler;
+use super::{REQUEST_ID, error, identity, routes};
 use crate::app::App;
 use crate::error::Error;
-
-/// The largest body taken where a route says nothing else, in bytes.
-const BODY_LIMIT: usize = 256 * 1024;
 
 /// What pages may load and do: nothing from elsewhere, nothing inline.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' https: data:; \
@@ -38,48 +39,51 @@ const DOCS_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline';
 #[openapi(
     info(title = "Tandem", description = "Describe a need, get ranked mentors, book office hours."),
     tags(
-        (name = "match", description = "The main job"), (name = "mentors"), (name = "accounts"), (name = "operations"),
+        (name = "match", description = "The main job"), (name = "mentors"), (name = "accounts"), (name = "profiles"),
+        (name = "staff", description = "For program managers and admins"), (name = "operations"),
     ),
 )]
 struct Document;
 
-/// The routes of the JSON interface with their documentation.
-fn interface() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(matches::create))
-        .routes(routes!(mentors::list))
-        .routes(routes!(mentors::show))
-        .routes(routes!(auth::sign_in))
-        .routes(routes!(auth::sign_out))
-        .routes(routes!(auth::session))
-        .routes(routes!(operations::healthz))
-        .routes(routes!(operations::readyz))
+/// The described routes without their gates, for the description alone.
+fn described() -> OpenApiRouter<App> {
+    let described = routes::table().into_iter().filter_map(|route| match route.handler {
+        Handler::Described(handler) => Some(handler()),
+        Handler::Page(_) => None,
+    });
+    described.fold(OpenApiRouter::with_openapi(Document::openapi()), OpenApiRouter::routes)
 }
 
 /// The interface's description (`OpenAPI` 3.1), made from the routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    interface().into_openapi()
+    described().into_openapi()
+}
+
+/// Every route of the table behind its gate.
+fn gated(app: &App, limits: &Limits) -> Router<App> {
+    routes::table().into_iter().fold(Router::new(), |router, route| {
+        let handler = match route.handler {
+            Handler::Described(handler) => handler().2,
+            Handler::Page(handler) => handler(),
+        };
+        router.route(route.path, route.dress(app, limits, handler))
+    })
 }
 
 /// The whole house behind one service.
 pub fn router(app: App) -> Router {
-    let (interface, document) = interface().split_for_parts();
-    let docs = Router::from(SwaggerUi::new("/api/docs").url("/api/openapi.json", document))
+    let limits = Limits::seeing_nobody();
+    let docs = Router::from(SwaggerUi::new("/api/docs").url("/api/openapi.json", openapi()))
         .layer(header_unless_set(header::CONTENT_SECURITY_POLICY, DOCS_POLICY));
-    interface
-        .route("/", get(pages::show::home))
-        .route("/signin", get(pages::show::signin).post(pages::show::sign_in))
-        .route("/signout", post(pages::show::sign_out))
-        .route("/search", get(pages::show::search))
-        .route("/mentors/{id}", get(pages::show::mentor))
-        .route("/assets/{name}", get(assets::show))
+    let door = Door { proxies: app.config.proxies().into(), n_requests: Arc::default(), limits: limits.clone() };
+    gated(&app, &limits)
         .merge(docs)
         .fallback(|| async { Refusal(Error::not_found("not_found", "There is nothing here.")) })
         .method_not_allowed_fallback(|| async { Refusal(Error::unsupported_method()) })
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(axum::middleware::from_fn_with_state(app.clone(), identity::same_origin))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref())))
         .layer(axum::middleware::from_fn_with_state(app.clone(), error::faces))
+        .layer(axum::middleware::from_fn_with_state(door, arrive))
         .layer(CompressionLayer::new())
         .layer(header_unless_set(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(header_unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -96,6 +100,24 @@ pub fn router(app: App) -> Router {
         .layer(SetRequestIdLayer::new(HeaderName::from_static(REQUEST_ID), NewRequestId))
         .layer(axum::middleware::from_fn(forget_foreign_request_id))
         .with_state(app)
+}
+
+/// What every request passes first.
+#[derive(Clone)]
+struct Door {
+    proxies: Arc<[IpNet]>,
+    n_requests: Arc<AtomicU32>,
+    limits: Limits,
+}
+
+/// Works out where a request comes from, once for all who ask later.
+async fn arrive(State(door): State<Door>, mut request: axum::extract::Request, next: Next) -> Response {
+    let client = Client::of(request.extensions(), request.headers(), &door.proxies);
+    request.extensions_mut().insert(client);
+    if limits::is_sweep_due(&door.n_requests) {
+        door.limits.sweep();
+    }
+    next.run(request).await
 }
 
 fn header_unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

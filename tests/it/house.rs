@@ -25,7 +25,7 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "web",
         &[
-            "accounts", "app", "audit", "booking", "clock", "config", "db", "error", "ids", "jobs", "matching",
+            "accounts", "app", "audit", "booking", "clock", "config", "db", "error", "ids", "jobs", "mail", "matching",
             "mentors", "sync",
         ],
     ),
@@ -56,6 +56,8 @@ const PLACES: &[(&str, &[&str])] = &[
     ("hnsw_rs", &["matching/vectors/"]),
     ("simsimd", &["matching/vectors/"]),
     ("argon2", &["accounts/password.rs"]),
+    ("governor", &["web/limits.rs"]),
+    ("tower_governor", &["web/limits.rs"]),
     ("figment", &["config/"]),
     ("clap", &["cli/"]),
 ];

@@ -87,7 +87,7 @@ impl TestApp {
 
     /// Makes an account and signs it in; returns the cookie.
     pub async fn sign_in(&self, email: &str, role: Role) -> String {
-        let hash = self.app.passwords.hash(PASSWORD.to_owned()).await.expect("hashed");
+        let hash = self.app.passwords.hash_for(PASSWORD.to_owned(), &[]).await.expect("hashed");
         let new = NewUser {
             email: email.to_owned(),
             name: "Bo".to_owned(),

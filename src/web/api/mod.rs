@@ -1,6 +1,9 @@
 //! The JSON endpoints of `api.md`, one file a topic.
 
 pub mod auth;
+pub mod logins;
 pub mod matches;
 pub mod mentors;
 pub mod operations;
+pub mod people;
+pub mod recovery;

@@ -1,8 +1,6 @@
 //! The handlers of the pages: typed input, one verb, a view. How a page looks is its own file's affair.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -20,7 +18,7 @@ use crate::matching::{Ask, Facet, Match, Question, Ranking, SLOT_DAYS, Slot};
 use crate::web::assets::HASH;
 use crate::web::error::Refusal;
 use crate::web::extract::{Form, Id, Query};
-use crate::web::identity::{self, SignedIn};
+use crate::web::identity::{self, SignedIn, Visitor};
 use crate::web::layout::{Frame, Viewer, When};
 
 /// Values offered for each filter: the most common ones.
@@ -79,20 +77,20 @@ pub struct SigninForm {
 /// `POST /signin`
 pub async fn sign_in(
     State(app): State<App>,
-    address: Option<axum::Extension<ConnectInfo<SocketAddr>>>,
+    Visitor(device): Visitor,
     headers: HeaderMap,
     Form(form): Form<SigninForm>,
 ) -> Result<Response, Refusal> {
     let next = local_path(&form.next);
-    let device = identity::device(&headers, address.map(|address| address.0.0.ip()));
     let outcome =
         accounts::sign_in(&app.db, &app.passwords, identity::rules(&app), &form.email, form.password, device).await;
     match outcome {
         Ok((_, secret)) => {
+            identity::end_former(&app, &headers).await?;
             Ok(([(header::SET_COOKIE, identity::set_cookie(&app, &secret))], Redirect::to(&next)).into_response())
         }
-        Err(refusal) if refusal.kind == Kind::SignedOut => {
-            let status = StatusCode::UNAUTHORIZED;
+        Err(refusal) if matches!(refusal.kind, Kind::SignedOut | Kind::Forbidden | Kind::TooMany) => {
+            let status = crate::web::error::status(refusal.kind);
             Ok(signin_page(&app, form.email, next, Some(refusal.message.to_string()), status))
         }
         Err(refusal) => Err(refusal.into()),
@@ -101,9 +99,7 @@ pub async fn sign_in(
 
 /// `POST /signout`
 pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, Refusal> {
-    if let Some(secret) = identity::secret(&app, &headers) {
-        accounts::sign_out(&app.db, &secret).await?;
-    }
+    identity::end_former(&app, &headers).await?;
     Ok(([(header::SET_COOKIE, identity::clear_cookie(&app))], Redirect::to("/signin")).into_response())
 }
 
@@ -120,12 +116,12 @@ fn local_path(next: &str) -> String {
 /// `GET /search`
 pub async fn search(
     State(app): State<App>,
-    SignedIn(login): SignedIn,
+    SignedIn(caller): SignedIn,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     let asked = Asked::read(query.as_deref().unwrap_or_default());
-    let viewer = identity::as_viewer(&login);
-    let zone = login.user.timezone;
+    let viewer = identity::as_viewer(&caller.user);
+    let zone = caller.user.timezone;
     let (outcome, status) = match &asked.question {
         None => (Outcome::Start, StatusCode::OK),
         Some(question) => match ask(&asked, question) {
@@ -255,7 +251,7 @@ pub struct MentorQuery {
 /// `GET /mentors/{id}`
 pub async fn mentor(
     State(app): State<App>,
-    SignedIn(login): SignedIn,
+    SignedIn(caller): SignedIn,
     headers: HeaderMap,
     Id(id): Id<MentorId>,
     Query(query): Query<MentorQuery>,
@@ -265,7 +261,7 @@ pub async fn mentor(
         .matcher
         .visible_card(id, now.plus_days(SLOT_DAYS))
         .ok_or_else(|| Error::not_found("mentor_unknown", "This mentor is not here, or no longer."))?;
-    let viewer_zone = login.user.timezone.clone();
+    let viewer_zone = caller.user.timezone.clone();
     let view = MentorView {
         name: card.name.clone(),
         photo_url: card.photo_url.clone(),
@@ -283,7 +279,7 @@ pub async fn mentor(
         viewer_zone,
         back: query.from.or_else(|| referring_search(&headers)),
     };
-    let viewer = identity::as_viewer(&login);
+    let viewer = identity::as_viewer(&caller.user);
     let path = format!("/mentors/{id}");
     Ok(Html(mentor::render(&frame(&app, &card.name, &path, Some(&viewer)), &view).into_string()).into_response())
 }

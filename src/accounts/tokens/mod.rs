@@ -1,10 +1,12 @@
 //! API tokens: what programs sign in with. A token is shown once and kept as a hash; it may do
 //! what its scopes say and its owner's role allows, and without a scope nothing.
 
+mod store;
+
 use serde::{Deserialize, Serialize};
 
 use super::logins::{random_secret, secret_hash};
-use super::{Status, User, store};
+use super::{Status, User};
 use crate::audit::{self, Actor, Entry};
 use crate::clock::Moment;
 use crate::db::{Db, Tx};
@@ -12,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::ids::{TokenId, UserId};
 
 /// What every token begins with, so that people and secret scanners know one when they see it.
-const PREFIX: &str = "tdm_";
+pub const PREFIX: &str = "tdm_";
 
 /// The longest name of a token, in characters.
 const LONGEST_NAME: usize = 100;
@@ -127,8 +129,7 @@ pub fn create(
     scopes.sort_by_key(|scope| scope.name());
     scopes.dedup();
     let text = format!("{PREFIX}{}", random_secret()?);
-    let token =
-        Token { id: TokenId::random(), name, scopes, created_at: tx.now(), expires_at, last_used_at: None };
+    let token = Token { id: TokenId::random(), name, scopes, created_at: tx.now(), expires_at, last_used_at: None };
     store::insert_token(tx, user, &token, &secret_hash(&text))?;
     let after = serde_json::json!({ "name": token.name, "scopes": token.scopes, "expiresAt": token.expires_at });
     let id = token.id.to_string();
@@ -155,6 +156,14 @@ pub fn revoke(tx: &Tx<'_>, actor: &Actor, user: UserId, id: TokenId) -> Result<(
     let before = serde_json::json!({ "name": name });
     let id = id.to_string();
     audit::note(tx, actor, &Entry { kind: "token.revoked", about: ("token", &id), before, after: ().into() })
+}
+
+/// Ends all tokens of an account.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn revoke_all(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    store::revoke_tokens_of(tx, user)
 }
 
 /// Who holds this token, if it still works and the account is in use.

@@ -1,0 +1,106 @@
+//! Every route there is, one row each: who may call it, whose object it names, what a token needs,
+//! how often, how much it takes. A handler that is not in this table cannot be reached.
+
+use axum::http::Method;
+use axum::routing::{get, post};
+use utoipa_axum::routes;
+
+use super::api::{auth, logins, matches, mentors, operations, people, recovery};
+use super::limits::Rate;
+use super::route::{Route, Who, Whose};
+use super::{assets, pages};
+use crate::accounts::tokens::Scope;
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;
+
+/// The whole table.
+pub fn table() -> Vec<Route> {
+    [matching(), signing_in(), own_account(), staff(), operations(), pages_of_everybody(), pages_of_accounts()].concat()
+}
+
+fn matching() -> Vec<Route> {
+    vec![
+        Route::api(POST, "/api/match", Who::SignedIn, || routes!(matches::create))
+            .scope(Scope::MatchRead)
+            .rate(Rate::Read),
+        Route::api(GET, "/api/mentors", Who::SignedIn, || routes!(mentors::list)).scope(Scope::MatchRead),
+        Route::api(GET, "/api/mentors/{mentorId}", Who::SignedIn, || routes!(mentors::show)).scope(Scope::MatchRead),
+    ]
+}
+
+fn signing_in() -> Vec<Route> {
+    vec![
+        Route::api(POST, "/api/auth/signup", Who::Anyone, || routes!(auth::sign_up)).rate(Rate::Credentials),
+        Route::api(POST, "/api/auth/signin", Who::Anyone, || routes!(auth::sign_in)).rate(Rate::Credentials),
+        Route::api(POST, "/api/auth/signout", Who::Anyone, || routes!(auth::sign_out)),
+        Route::api(GET, "/api/auth/session", Who::Anyone, || routes!(auth::session)),
+        Route::api(POST, "/api/auth/magic-link", Who::Anyone, || routes!(recovery::magic_link)).rate(Rate::Letter),
+        Route::api(POST, "/api/auth/magic-link/redeem", Who::Anyone, || routes!(recovery::redeem))
+            .whose(Whose::Holder)
+            .rate(Rate::Credentials),
+        Route::api(POST, "/api/auth/password/forgot", Who::Anyone, || routes!(recovery::forgot)).rate(Rate::Letter),
+        Route::api(POST, "/api/auth/password/reset", Who::Anyone, || routes!(recovery::reset))
+            .whose(Whose::Holder)
+            .rate(Rate::Credentials),
+        Route::api(POST, "/api/auth/verify-email", Who::Anyone, || routes!(recovery::verify_email))
+            .whose(Whose::Holder)
+            .rate(Rate::Credentials),
+    ]
+}
+
+fn own_account() -> Vec<Route> {
+    vec![
+        Route::api(POST, "/api/auth/password/change", Who::SignedIn, || routes!(recovery::change_password))
+            .rate(Rate::Credentials),
+        Route::api(POST, "/api/auth/confirm", Who::SignedIn, || routes!(recovery::confirm)).rate(Rate::Credentials),
+        Route::api(GET, "/api/auth/logins", Who::SignedIn, || routes!(logins::list)),
+        Route::api(DELETE, "/api/auth/logins/{id}", Who::SignedIn, || routes!(logins::end)).whose(Whose::Own),
+        Route::api(GET, "/api/tokens", Who::SignedIn, || routes!(logins::list_tokens)),
+        Route::api(POST, "/api/tokens", Who::SignedIn, || routes!(logins::create_token)).guarded(),
+        Route::api(DELETE, "/api/tokens/{id}", Who::SignedIn, || routes!(logins::revoke_token)).whose(Whose::Own),
+    ]
+}
+
+fn staff() -> Vec<Route> {
+    vec![
+        Route::api(GET, "/api/admin/users", Who::STAFF, || routes!(people::list)).scope(Scope::StaffRead),
+        Route::api(POST, "/api/admin/users", Who::ADMINS, || routes!(people::invite))
+            .scope(Scope::StaffWrite)
+            .rate(Rate::Letter)
+            .guarded(),
+        Route::api(PATCH, "/api/admin/users/{id}", Who::ADMINS, || routes!(people::change))
+            .scope(Scope::StaffWrite)
+            .guarded(),
+        Route::api(GET, "/api/admin/events", Who::STAFF, || routes!(people::events)).scope(Scope::StaffRead),
+        Route::api(GET, "/api/admin/events.csv", Who::ADMINS, || routes!(people::events_csv))
+            .scope(Scope::StaffRead)
+            .guarded(),
+        Route::api(GET, "/api/admin/jobs", Who::STAFF, || routes!(people::queue)).scope(Scope::StaffRead),
+    ]
+}
+
+fn operations() -> Vec<Route> {
+    vec![
+        Route::api(GET, "/healthz", Who::Anyone, || routes!(operations::healthz)).rate(Rate::Free),
+        Route::api(GET, "/readyz", Who::Anyone, || routes!(operations::readyz)).rate(Rate::Free),
+        Route::page(GET, "/assets/{name}", Who::Anyone, || get(assets::show)).rate(Rate::Free),
+    ]
+}
+
+fn pages_of_everybody() -> Vec<Route> {
+    vec![
+        Route::page(GET, "/", Who::Anyone, || get(pages::show::home)),
+        Route::page(GET, "/signin", Who::Anyone, || get(pages::show::signin)),
+        Route::page(POST, "/signin", Who::Anyone, || post(pages::show::sign_in)).rate(Rate::Credentials),
+        Route::page(POST, "/signout", Who::Anyone, || post(pages::show::sign_out)),
+        Route::page(GET, "/search", Who::SignedIn, || get(pages::show::search)),
+        Route::page(GET, "/mentors/{id}", Who::SignedIn, || get(pages::show::mentor)),
+    ]
+}
+
+fn pages_of_accounts() -> Vec<Route> {
+    vec![]
+}
