@@ -110,6 +110,7 @@ fn open_accounts(tx: &Tx<'_>) -> Result<()> {
             .ok_or_else(|| Error::internal(anyhow::anyhow!("the demo lacks one of its accounts")))?;
         if !accounts::has_password(tx, user.id)? {
             accounts::set_password(tx, user.id, &accounts::hash_here(PASSWORD)?)?;
+            accounts::vouch(tx, user.id)?;
         }
     }
     Ok(())

@@ -19,6 +19,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::audit::{self, Actor, Entry};
 use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -173,6 +174,18 @@ pub fn create(tx: &Tx<'_>, new: &NewUser) -> Result<User> {
     user(tx, id)?.ok_or_else(|| Error::internal(anyhow::anyhow!("a new account is not there")))
 }
 
+/// Makes an account for somebody whose address an operator vouches for.
+///
+/// # Errors
+/// As `create`.
+pub fn create_vouched(tx: &Tx<'_>, actor: &Actor, new: &NewUser) -> Result<User> {
+    let user = create(tx, new)?;
+    vouch(tx, user.id)?;
+    let (id, after) = (user.id.to_string(), serde_json::json!({ "role": user.role, "status": user.status }));
+    audit::note(tx, actor, &Entry { kind: "user.created", about: ("user", &id), before: ().into(), after })?;
+    Ok(user)
+}
+
 /// The person with this id.
 ///
 /// # Errors
@@ -209,6 +222,18 @@ pub fn update(tx: &Tx<'_>, id: UserId, email: Option<&str>, name: Option<&str>, 
 /// Internal, where SQLite cannot.
 pub fn set_password(tx: &Tx<'_>, id: UserId, hash: &str) -> Result<()> {
     store::set_password(tx, id, hash)
+}
+
+/// Gives an account a new password on behalf of its owner, and ends every login.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn replace_password(tx: &Tx<'_>, actor: &Actor, id: UserId, hash: &str) -> Result<()> {
+    store::set_password(tx, id, hash)?;
+    store::delete_logins_of(tx, id)?;
+    let about = id.to_string();
+    let entry = Entry { kind: "user.password_changed", about: ("user", &about), before: ().into(), after: ().into() };
+    audit::note(tx, actor, &entry)
 }
 
 /// Somebody who may vouches that the account's address is its owner's.

@@ -6,9 +6,16 @@ use std::io::{BufRead, IsTerminal, Write};
 use clap::Subcommand;
 
 use super::{open, say};
-use crate::accounts::{self, NewUser, Role};
+use crate::accounts::tokens::{self, Scope};
+use crate::accounts::{self, NewUser, Role, User};
+use crate::app::App;
+use crate::audit::Actor;
 use crate::config::Flags;
 use crate::error::{Error, OrInternal, Result};
+use crate::mentors;
+
+/// What the audit log calls the command line.
+const COMMAND: &str = "command";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -27,6 +34,21 @@ pub(super) enum Command {
         #[arg(long, default_value = "UTC")]
         timezone: String,
     },
+    /// Makes an API token for an account and prints it, this once
+    Token {
+        /// The account's address
+        #[arg(long)]
+        email: String,
+        /// What the token is called in lists
+        #[arg(long, default_value = "command line")]
+        name: String,
+        /// What it may do, such as match:read; may be repeated
+        #[arg(long = "scope", required = true, value_name = "SCOPE")]
+        scopes: Vec<String>,
+        /// Days until it ends by itself
+        #[arg(long, value_name = "DAYS")]
+        days: Option<u32>,
+    },
     /// Gives an account a new password, asked for or read from standard input
     ResetPassword {
         /// The account's address
@@ -38,26 +60,43 @@ pub(super) enum Command {
 pub(super) fn run(flags: Flags, command: Command) -> Result<()> {
     let app = open(&flags, "admin")?;
     match command {
-        Command::Create { email, name, role, timezone } => {
-            let role: Role = role.parse()?;
-            accounts::check_email(&email)?;
-            let timezone = accounts::check_timezone(&timezone)?;
-            let hash = accounts::hash_here(&password()?)?;
-            let new = NewUser { email, name, role, timezone, password_hash: Some(hash) };
-            let user = app.db.write_here(|tx| accounts::create(tx, &new))?;
-            say(&format!("{} ({}) can sign in now.", user.email, user.role))
-        }
+        Command::Create { email, name, role, timezone } => create(&app, email, name, &role, &timezone),
         Command::ResetPassword { email } => {
-            let known = app.db.read_here(|tx| accounts::user_by_email(tx, &email))?;
-            let user = known.ok_or_else(|| Error::operator("unknown_account", "No account has that address."))?;
+            let user = account(&app, &email)?;
             let hash = accounts::hash_here(&password()?)?;
-            app.db.write_here(|tx| {
-                accounts::set_password(tx, user.id, &hash)?;
-                accounts::end_logins(tx, user.id)
-            })?;
+            app.db.write_here(|tx| accounts::replace_password(tx, &Actor::nobody(COMMAND), user.id, &hash))?;
             say("The password is new, and every sign-in is over.")
         }
+        Command::Token { email, name, scopes, days } => {
+            let user = account(&app, &email)?;
+            let scopes = scopes.iter().map(|scope| scope.parse()).collect::<Result<Vec<Scope>>>()?;
+            let (_, text) = app.db.write_here(|tx| {
+                let expires_at = days.map(|days| tx.now().plus_days(i64::from(days)));
+                tokens::create(tx, &Actor::nobody(COMMAND), user.id, &name, &scopes, expires_at)
+            })?;
+            say(&text)
+        }
     }
+}
+
+fn create(app: &App, email: String, name: String, role: &str, timezone: &str) -> Result<()> {
+    let role: Role = role.parse()?;
+    accounts::check_email(&email)?;
+    let timezone = accounts::check_timezone(timezone)?;
+    let hash = accounts::hash_here(&password()?)?;
+    let new = NewUser { email, name, role, timezone, password_hash: Some(hash) };
+    let user = app.db.write_here(|tx| {
+        let actor = Actor::nobody(COMMAND);
+        let user = accounts::create_vouched(tx, &actor, &new)?;
+        mentors::settle_in(tx, &actor, &user)?;
+        Ok(user)
+    })?;
+    say(&format!("{} ({}) can sign in now.", user.email, user.role))
+}
+
+fn account(app: &App, email: &str) -> Result<User> {
+    let known = app.db.read_here(|tx| accounts::user_by_email(tx, email))?;
+    known.ok_or_else(|| Error::operator("unknown_account", "No account has that address."))
 }
 
 fn password() -> Result<String> {

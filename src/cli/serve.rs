@@ -9,10 +9,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::say;
+use crate::accounts::{self, NewUser, Role, people};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::error::{Error, OrInternal, Result};
+use crate::mail::Letterhead;
 use crate::web;
 
 /// Ports tried after the first one, where the demo may choose.
@@ -29,15 +31,17 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
-    let config = Config::load(&Flags { listen: args.listen, log_format: args.log_format, ..flags })?;
+    let mut config = Config::load(&Flags { listen: args.listen, log_format: args.log_format, ..flags })?;
     super::log(&config, None);
     runtime()?.block_on(async {
         // The port is taken first: a second server fails before it touches anything.
         let listener = listen(config.server.listen, 0).await?;
+        let address = listener.local_addr().or_internal("reading the address")?;
+        config.server.listen = address;
         let app = App::open(config, Clock::System, "serve")?;
         refuse_open_demo(&app, &listener)?;
-        let address = listener.local_addr().or_internal("reading the address")?;
         say(&format!("Tandem listens on http://{address}"))?;
+        first_admin(&app)?;
         serve(app, listener).await
     })
 }
@@ -63,6 +67,44 @@ pub(super) async fn listen(address: SocketAddr, n_others: u16) -> Result<TcpList
     );
     Err(last
         .map_or_else(|| Error::operator("address_unusable", "There is no port left."), |cause| refusal.because(cause)))
+}
+
+/// Where nobody runs this Tandem yet: makes the admin that the environment names, or says how to make one.
+fn first_admin(app: &App) -> Result<()> {
+    if !app.db.read_here(people::is_without_admin)? {
+        return Ok(());
+    }
+    if let Some(new) = admin_in_environment()? {
+        let made = app.db.write_here(|tx| people::first_admin_if_none(tx, &new))?;
+        return made.map_or(Ok(()), |user| say(&format!("{} is the admin, as the environment says.", user.email)));
+    }
+    let head = Letterhead::of(&app.config);
+    let Some(link) = app.db.write_here(|tx| people::setup_link(tx, &head))? else { return Ok(()) };
+    say("")?;
+    say("Nobody runs this Tandem yet. Make the first admin here:")?;
+    say(&format!("  {link}"))?;
+    say("The link works once, for 30 minutes; starting again gives a new one.")
+}
+
+/// The admin named by `TANDEM_ADMIN_EMAIL` and `TANDEM_ADMIN_PASSWORD_FILE`, if both are set.
+fn admin_in_environment() -> Result<Option<NewUser>> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (email, file) = (set("TANDEM_ADMIN_EMAIL"), set("TANDEM_ADMIN_PASSWORD_FILE"));
+    let (email, file) = match (email, file) {
+        (Some(email), Some(file)) => (email, file),
+        (None, None) => return Ok(None),
+        _ => {
+            let problem = "TANDEM_ADMIN_EMAIL and TANDEM_ADMIN_PASSWORD_FILE make the first admin only together.";
+            return Err(Error::operator("config", problem));
+        }
+    };
+    let password = std::fs::read_to_string(&file).map_err(|cause| {
+        let problem = format!("TANDEM_ADMIN_PASSWORD_FILE names {file}, which cannot be read.");
+        Error::operator("config", problem).because(cause)
+    })?;
+    let hash = accounts::hash_here(password.trim_end_matches(['\r', '\n']))?;
+    let name = email.split('@').next().unwrap_or_default().to_owned();
+    Ok(Some(NewUser { email, name, role: Role::Admin, timezone: "UTC".to_owned(), password_hash: Some(hash) }))
 }
 
 /// The demo's passwords are printed for everybody: it is for this machine alone.

@@ -4,7 +4,7 @@
 mod layers;
 mod show;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -250,7 +250,12 @@ impl Config {
     /// The address that letters and redirects point at, without a trailing slash.
     pub fn public_url(&self) -> String {
         if self.server.public_url.is_empty() {
-            format!("http://{}", self.server.listen)
+            let mut listen = self.server.listen;
+            // "Every address" is none that a link could name.
+            if listen.ip().is_unspecified() {
+                listen.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            }
+            format!("http://{listen}")
         } else {
             self.server.public_url.trim_end_matches('/').to_owned()
         }

@@ -32,8 +32,8 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "accounts", "app", "audit", "clock", "config", "db", "demo", "error", "ids", "jobs", "matching", "mentors",
-            "sync", "web",
+            "accounts", "app", "audit", "clock", "config", "db", "demo", "error", "ids", "jobs", "mail", "matching",
+            "mentors", "sync", "web",
         ],
     ),
 ];

@@ -204,10 +204,7 @@ pub fn first_admin_if_none(tx: &Tx<'_>, new: &NewUser) -> Result<Option<User>> {
 }
 
 fn first_admin(tx: &Tx<'_>, new: &NewUser, address: &str) -> Result<User> {
-    let user = super::create(tx, &NewUser { role: Role::Admin, ..new.clone() })?;
-    super::vouch(tx, user.id)?;
-    super::signup::note_created(tx, &user, address)?;
-    Ok(user)
+    super::create_vouched(tx, &Actor::nobody(address), &NewUser { role: Role::Admin, ..new.clone() })
 }
 
 fn unknown() -> Error {

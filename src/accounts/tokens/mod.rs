@@ -74,6 +74,17 @@ scopes! {
     CronRun = "cron:run",
 }
 
+impl std::str::FromStr for Scope {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|scope| scope.name() == text).ok_or_else(|| {
+            let all: Vec<_> = Self::ALL.iter().map(|scope| scope.name()).collect();
+            Error::field("scope", format!("must be one of {}", all.join(", ")))
+        })
+    }
+}
+
 /// A token as its owner sees it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
