@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::api::{auth, matches, mentors, operations};
+use super::api::{auth, matches, mentors, operations, outbox};
 use super::error::Refusal;
 use super::{REQUEST_ID, assets, error, identity, pages};
 use crate::app::App;
@@ -38,7 +38,8 @@ const DOCS_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline';
 #[openapi(
     info(title = "Tandem", description = "Describe a need, get ranked mentors, book office hours."),
     tags(
-        (name = "match", description = "The main job"), (name = "mentors"), (name = "accounts"), (name = "operations"),
+        (name = "match", description = "The main job"), (name = "mentors"), (name = "accounts"), (name = "staff"),
+        (name = "operations"),
     ),
 )]
 struct Document;
@@ -52,6 +53,9 @@ fn interface() -> OpenApiRouter<App> {
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::sign_out))
         .routes(routes!(auth::session))
+        .routes(routes!(outbox::list))
+        .routes(routes!(outbox::show))
+        .routes(routes!(outbox::retry))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
 }

@@ -4,3 +4,4 @@ pub mod auth;
 pub mod matches;
 pub mod mentors;
 pub mod operations;
+pub mod outbox;
