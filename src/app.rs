@@ -8,6 +8,7 @@ use crate::config::{Config, Tier};
 use crate::db::{Db, DirectoryLock};
 use crate::demo::Demo;
 use crate::error::Result;
+use crate::mail::Post;
 use crate::matching::{Embedder, Matcher, Settings, vectors};
 use crate::worker::Workers;
 
@@ -23,6 +24,8 @@ pub struct App {
     pub db: Db,
     /// The main job.
     pub matcher: Arc<Matcher>,
+    /// Takes letters away.
+    pub post: Post,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
     /// The demo program's accounts, where this is the demo.
@@ -35,8 +38,18 @@ impl App {
     /// roster. Indexes that are missing or behind catch up in the background.
     ///
     /// # Errors
-    /// An operator's error where the directory is in use, unusable, or from a newer Tandem.
+    /// An operator's error where the directory is in use, unusable, or from a newer Tandem, or where
+    /// the mail settings cannot be.
     pub fn open(config: Config, clock: Clock, command: &str) -> Result<Self> {
+        let post = Post::open(&config)?;
+        Self::open_with(config, clock, command, post)
+    }
+
+    /// The same with a way for letters of the caller's choice: tests keep them in memory.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_with(config: Config, clock: Clock, command: &str, post: Post) -> Result<Self> {
         let lock = Arc::new(DirectoryLock::take(&config.data_dir, command)?);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let n_readers = u32::try_from(cores * 2).unwrap_or(u32::MAX).saturating_add(SPARE_READERS);
@@ -56,7 +69,7 @@ impl App {
         });
         let passwords = Passwords::new()?;
         let demo = Demo::of(&db)?.map(Arc::new);
-        Ok(Self { config: Arc::new(config), db, matcher, passwords, demo, lock })
+        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, demo, lock })
     }
 
     /// Starts the background workers.
@@ -64,7 +77,7 @@ impl App {
     /// # Errors
     /// Internal, where threads cannot be had.
     pub fn start_workers(&self) -> Result<Workers> {
-        Workers::start(&self.db, &self.matcher, self.config.worker_threads())
+        Workers::start(&self.db, &self.matcher, &self.post, self.config.worker_threads())
     }
 
     /// Brings the directory to rest: the keyword index committed, the write-ahead log folded in.

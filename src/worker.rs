@@ -7,10 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::error::{Error, OrInternal, Result};
 use crate::ids::MentorNo;
-use crate::jobs::{self, Job, Kind};
+use crate::jobs::{self, Job, Kind, Lane};
+use crate::mail::{self, Post};
 use crate::matching::Matcher;
 
 /// How long a worker sleeps when nothing wakes it: retries fall due by themselves.
@@ -44,11 +45,12 @@ impl Bell {
 }
 
 impl Workers {
-    /// Starts `n_threads` workers, after letting go of what a process before this one held.
+    /// Starts `n_threads` workers and one more for letters, after letting go of what a process before
+    /// this one held.
     ///
     /// # Errors
     /// Internal, where the database or a thread cannot be had.
-    pub fn start(db: &Db, matcher: &Arc<Matcher>, n_threads: usize) -> Result<Self> {
+    pub fn start(db: &Db, matcher: &Arc<Matcher>, post: &Post, n_threads: usize) -> Result<Self> {
         db.write_here(jobs::release_all)?;
         let bell = Arc::new(Bell::default());
         let rung = Arc::downgrade(&bell);
@@ -57,16 +59,17 @@ impl Workers {
                 bell.ring();
             }
         });
-        let mut threads = Vec::with_capacity(n_threads);
-        for number in 0..n_threads.max(1) {
-            let (db, matcher, bell) = (db.clone(), Arc::clone(matcher), Arc::clone(&bell));
+        let lanes = (0..n_threads.max(1)).map(|number| (Lane::Others, format!("worker-{number}")));
+        let mut workers = Self { bell, threads: Vec::with_capacity(n_threads + 1) };
+        for (lane, name) in lanes.chain([(Lane::Letters, "postman".to_owned())]) {
+            let (db, matcher, post, bell) = (db.clone(), Arc::clone(matcher), post.clone(), Arc::clone(&workers.bell));
             let thread = std::thread::Builder::new()
-                .name(format!("worker-{number}"))
-                .spawn(move || work(&db, &matcher, &bell))
+                .name(name)
+                .spawn(move || work(&db, &matcher, &post, lane, &bell))
                 .or_internal("starting a worker")?;
-            threads.push(thread);
+            workers.threads.push(thread);
         }
-        Ok(Self { bell, threads })
+        Ok(workers)
     }
 
     /// Finishes the jobs in hand and ends.
@@ -90,9 +93,9 @@ impl Drop for Workers {
     }
 }
 
-fn work(db: &Db, matcher: &Matcher, bell: &Bell) {
+fn work(db: &Db, matcher: &Matcher, post: &Post, lane: Lane, bell: &Bell) {
     while !bell.is_over.load(Ordering::SeqCst) {
-        match run_one(db, matcher) {
+        match run_one_of(db, matcher, post, lane) {
             Ok(true) => {}
             Ok(false) => bell.wait(),
             Err(refusal) => {
@@ -107,25 +110,39 @@ fn work(db: &Db, matcher: &Matcher, bell: &Bell) {
 ///
 /// # Errors
 /// Internal, where the queue itself fails; a failing job is handed back and is no error.
-pub fn run_one(db: &Db, matcher: &Matcher) -> Result<bool> {
+pub fn run_one(db: &Db, matcher: &Matcher, post: &Post) -> Result<bool> {
+    run_one_of(db, matcher, post, Lane::All)
+}
+
+fn run_one_of(db: &Db, matcher: &Matcher, post: &Post, lane: Lane) -> Result<bool> {
     // Looking first spares the one writer a transaction when there is nothing to do.
-    let is_due = db.read_here(|tx| Ok(jobs::depth(tx)?.has_work()))?;
-    let Some(job) = (if is_due { db.write_here(jobs::claim)? } else { None }) else { return Ok(false) };
-    let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(matcher, &job)))
+    let is_due = db.read_here(|tx| jobs::is_due(tx, lane))?;
+    let Some(job) = (if is_due { db.write_here(|tx| jobs::claim(tx, lane))? } else { None }) else {
+        return Ok(false);
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(db, matcher, post, &job)))
         .unwrap_or_else(|_| Err(Error::internal(anyhow::anyhow!("the job panicked"))));
     if let Err(refusal) = outcome {
         let reason = refusal.cause().unwrap_or_else(|| refusal.to_string());
         tracing::warn!(kind = job.kind.name(), key = job.key, attempt = job.attempt, reason, "a job failed");
-        db.write_here(|tx| jobs::fail(tx, &job, &reason))?;
+        db.write_here(|tx| hand_back(tx, &job, &reason))?;
     }
     Ok(true)
 }
 
-fn hand_over(matcher: &Matcher, job: &Job) -> Result<()> {
+fn hand_over(db: &Db, matcher: &Matcher, post: &Post, job: &Job) -> Result<()> {
     match job.kind {
         Kind::Embed => {
             let number = job.key.parse().or_internal("reading a job's key")?;
             matcher.make_vectors(MentorNo(number), |tx| jobs::finish(tx, job))
         }
+        Kind::Send => mail::send(db, post, job),
+    }
+}
+
+fn hand_back(tx: &Tx<'_>, job: &Job, reason: &str) -> Result<()> {
+    match job.kind {
+        Kind::Embed => jobs::fail(tx, job, reason).map(drop),
+        Kind::Send => mail::put_off(tx, job, reason),
     }
 }

@@ -18,14 +18,16 @@ pub(super) fn bar(heading: &'static str, length: u64) -> ProgressBar {
     ProgressBar::new(length).with_style(style).with_message(heading)
 }
 
-/// Waits until no job is left, then until the indexes hold everything. Returns the number of jobs given up on.
+/// Waits until no vector is left to make, then until the indexes hold everything. Returns the number of
+/// those given up on. Letters may wait: a mail server that is away must not hold up a command.
 pub(super) fn finish_jobs(app: &App, heading: &'static str) -> Result<u64> {
+    let vectors_left = || app.db.read_here(|tx| jobs::depth_of(tx, jobs::Kind::Embed));
     let workers = app.start_workers()?;
-    let mut depth = app.db.read_here(jobs::depth)?;
+    let mut depth = vectors_left()?;
     let bar = bar(heading, depth.ready + depth.running);
     while depth.has_work() {
         std::thread::sleep(LOOK);
-        depth = app.db.read_here(jobs::depth)?;
+        depth = vectors_left()?;
         bar.set_position(bar.length().unwrap_or(0).saturating_sub(depth.ready + depth.running));
     }
     bar.finish_and_clear();

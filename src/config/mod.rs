@@ -3,6 +3,7 @@
 
 mod layers;
 mod show;
+mod smtp;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 
 pub use layers::Flags;
 pub use show::{Setting, settings};
+pub use smtp::{Guard, SmtpServer};
 
 /// The annotated defaults, the very file that stands at the top of the repository.
 pub const DEFAULTS: &str = include_str!("../../config.toml");
@@ -118,6 +120,8 @@ pub enum Signup {
 pub struct Mail {
     /// The mail server, or empty for files under `data/mail/`.
     pub smtp_url: String,
+    /// A file of certificates trusted beside the machine's, or empty.
+    pub smtp_ca: String,
     /// The sender.
     pub from: String,
 }
@@ -280,6 +284,17 @@ impl Config {
         self.server.trusted_proxies.iter().filter_map(|it| network(it)).collect()
     }
 
+    /// The mail server that letters go to, `None` where they are laid down as files.
+    ///
+    /// # Errors
+    /// An operator's error that names the key.
+    pub fn smtp_server(&self) -> Result<Option<SmtpServer>> {
+        if self.mail.smtp_url.is_empty() {
+            return Ok(None);
+        }
+        SmtpServer::read(&self.mail.smtp_url).map(Some).map_err(|problem| wrong("mail.smtp_url", problem))
+    }
+
     /// Worker threads, with 0 turned into one per core.
     pub fn worker_threads(&self) -> usize {
         at_least_cores(self.worker.threads)
@@ -306,6 +321,10 @@ impl Config {
         }
         if self.data_dir.as_os_str().is_empty() {
             return Err(wrong("data_dir", "must not be empty"));
+        }
+        self.smtp_server()?;
+        if !self.mail.from.contains('@') || self.mail.from.contains(char::is_control) {
+            return Err(wrong("mail.from", "must be an address like: Tandem <tandem@example.org>"));
         }
         Ok(())
     }

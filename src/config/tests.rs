@@ -94,3 +94,15 @@ fn secrets_are_never_shown() {
     let listen = shown.iter().find(|it| it.key == "server.listen").expect("it is a setting");
     assert_eq!(listen.origin, "default");
 }
+
+#[test]
+fn a_wrong_mail_server_or_sender_is_named_by_its_key_and_not_repeated() {
+    for (variable, value, key) in [
+        ("TANDEM_MAIL__SMTP_URL", "smtp://bo:sesame@mail.example.org?tls=maybe", "mail.smtp_url"),
+        ("TANDEM_MAIL__FROM", "Tandem", "mail.from"),
+        ("TANDEM_MAIL__FROM", "Tandem <tandem@example.org>\r\nBcc: everyone@example.org", "mail.from"),
+    ] {
+        let refusal = load(&Flags::default(), &[(variable, value)]).expect_err("it is wrong").to_string();
+        assert!(refusal.starts_with(key) && !refusal.contains("sesame"), "{refusal}");
+    }
+}

@@ -9,27 +9,61 @@ use crate::db::Tx;
 use crate::error::Result;
 
 /// How long a worker may hold a job before another may take it, in seconds. Generous: the longest
-/// job there is embeds nine texts.
-const LEASE_SECONDS: i64 = 120;
-
-/// Seconds before the next try after the first, second, ... failure; after the last the job is dead.
-const BACK_OFF_SECONDS: [i64; 3] = [2, 15, 120];
+/// job there is sends a letter, and a mail server may take its full time for each of a dozen answers.
+const LEASE_SECONDS: i64 = 600;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Make and store the vectors of the mentor whose number is the key.
     Embed,
+    /// Send the letter whose place in the outbox is the key.
+    Send,
+}
+
+/// Which jobs a worker takes. Letters have a lane of their own: a mail server that takes its time
+/// must not hold up anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Whatever is due.
+    All,
+    /// Letters alone.
+    Letters,
+    /// All but letters.
+    Others,
+}
+
+impl Lane {
+    /// Letters or not, `None` for both.
+    const fn takes_letters(self) -> Option<bool> {
+        match self {
+            Self::All => None,
+            Self::Letters => Some(true),
+            Self::Others => Some(false),
+        }
+    }
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 1] = [Self::Embed];
+    pub const ALL: [Self; 2] = [Self::Embed, Self::Send];
 
     /// The name in the table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Embed => "embed",
+            Self::Send => "send",
+        }
+    }
+
+    /// Seconds before the next try after the first, second, ... failure; after the last the job is
+    /// dead. A model that fails seldom recovers; a mail server may be away for a day.
+    const fn back_off_seconds(self) -> &'static [i64] {
+        const MINUTE: i64 = 60;
+        const HOUR: i64 = 60 * MINUTE;
+        match self {
+            Self::Embed => &[2, 15, 120],
+            Self::Send => &[5, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, 12 * HOUR],
         }
     }
 
@@ -87,13 +121,21 @@ pub fn enqueue(tx: &Tx<'_>, kind: Kind, key: &str) -> Result<()> {
     store::insert(tx, kind.name(), key, tx.now())
 }
 
+/// Whether `claim` would find a job.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn is_due(tx: &Tx<'_>, lane: Lane) -> Result<bool> {
+    store::is_due(tx, lane.takes_letters())
+}
+
 /// Takes the oldest job that is due, or that a worker took and never finished.
 ///
 /// # Errors
 /// Internal, where SQLite cannot.
-pub fn claim(tx: &Tx<'_>) -> Result<Option<Job>> {
+pub fn claim(tx: &Tx<'_>, lane: Lane) -> Result<Option<Job>> {
     let leased_until = tx.now().plus_seconds(LEASE_SECONDS);
-    Ok(store::claim(tx, leased_until)?
+    Ok(store::claim(tx, lane.takes_letters(), leased_until)?
         .and_then(|(id, kind, key, attempt)| Kind::from_name(&kind).map(|kind| Job { id, kind, key, attempt })))
 }
 
@@ -105,17 +147,21 @@ pub fn finish(tx: &Tx<'_>, job: &Job) -> Result<()> {
     store::delete(tx, job.id)
 }
 
-/// Hands a job back with the reason it failed: to be tried again later, or dead after the last try.
+/// Hands a job back with the reason it failed, and says when it is tried again: `None` after the
+/// last try, when it is dead.
 ///
 /// # Errors
 /// Internal, where SQLite cannot.
-pub fn fail(tx: &Tx<'_>, job: &Job, reason: &str) -> Result<()> {
+pub fn fail(tx: &Tx<'_>, job: &Job, reason: &str) -> Result<Option<Moment>> {
     let reason: String = reason.chars().take(500).collect();
     let tries = usize::try_from(job.attempt).unwrap_or(usize::MAX);
-    match BACK_OFF_SECONDS.get(tries.saturating_sub(1)) {
-        Some(wait) => store::retry(tx, job.id, tx.now().plus_seconds(*wait), &reason),
-        None => store::bury(tx, job.id, &reason),
+    let wait = job.kind.back_off_seconds().get(tries.saturating_sub(1));
+    let due_at = wait.map(|seconds| tx.now().plus_seconds(*seconds));
+    match due_at {
+        Some(due_at) => store::retry(tx, job.id, due_at, &reason)?,
+        None => store::bury(tx, job.id, &reason)?,
     }
+    Ok(due_at)
 }
 
 /// Lets go of all jobs that were with a worker: called once at start, when no worker lives.
@@ -147,7 +193,15 @@ pub fn revive(tx: &Tx<'_>, kind: Kind) -> Result<()> {
 /// # Errors
 /// Internal, where SQLite cannot.
 pub fn depth(tx: &Tx<'_>) -> Result<Depth> {
-    store::depth(tx)
+    store::depth(tx, None)
+}
+
+/// How many jobs of one kind stand where.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn depth_of(tx: &Tx<'_>, kind: Kind) -> Result<Depth> {
+    store::depth(tx, Some(kind.name()))
 }
 
 /// When the next waiting job is due, `None` where none waits.
@@ -182,7 +236,7 @@ mod tests {
     }
 
     fn claimed(db: &Db) -> Option<Job> {
-        db.write_here(claim).expect("claiming works")
+        db.write_here(|tx| claim(tx, Lane::All)).expect("claiming works")
     }
 
     #[test]
@@ -222,6 +276,35 @@ mod tests {
         let dead = db.read_here(|tx| dead(tx, 10)).expect("listed");
         assert_eq!(dead.len(), 1);
         assert_eq!(dead[0].last_error, "poisoned");
+    }
+
+    #[test]
+    fn a_letter_is_tried_for_most_of_a_day() {
+        let (_keep, db) = queue();
+        db.write_here(|tx| enqueue(tx, Kind::Send, "1")).expect("queued");
+        let mut waits = Vec::new();
+        while let Some(job) = claimed(&db) {
+            let due_at = db.write_here(|tx| fail(tx, &job, "refused")).expect("handed back");
+            let Some(due_at) = due_at else { break };
+            let wait = due_at.unix() - db.clock().now().unix();
+            waits.push(wait);
+            db.clock().advance(TimeDelta::seconds(wait));
+        }
+        assert_eq!(waits, [5, 30, 120, 600, 1_800, 7_200, 21_600, 43_200]);
+        assert_eq!(db.read_here(depth).expect("counted"), Depth { ready: 0, running: 0, dead: 1 });
+    }
+
+    #[test]
+    fn letters_and_the_rest_keep_to_their_lanes() {
+        let (_keep, db) = queue();
+        db.write_here(|tx| enqueue(tx, Kind::Send, "1").and_then(|()| enqueue(tx, Kind::Embed, "7"))).expect("queued");
+        let take = |lane| db.write_here(|tx| claim(tx, lane)).expect("claiming works").map(|job| job.kind);
+        let is_due = |lane| db.read_here(|tx| is_due(tx, lane)).expect("read");
+        assert!(is_due(Lane::Others) && is_due(Lane::Letters) && is_due(Lane::All));
+        assert_eq!((take(Lane::Others), take(Lane::Others)), (Some(Kind::Embed), None));
+        assert!(!is_due(Lane::Others) && is_due(Lane::Letters));
+        assert_eq!((take(Lane::Letters), take(Lane::All)), (Some(Kind::Send), None));
+        assert!(!is_due(Lane::All));
     }
 
     #[test]

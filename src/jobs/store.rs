@@ -16,18 +16,35 @@ pub(super) fn insert(tx: &Tx<'_>, kind: &str, key: &str, due_at: Moment) -> Resu
     Ok(())
 }
 
+pub(super) fn is_due(tx: &Tx<'_>, is_letter: Option<bool>) -> Result<bool> {
+    let is_due = tx
+        .prepare_cached(
+            "select exists (
+                 select 1 from jobs
+                 where ((state = 'ready' and due_at <= :now) or (state = 'running' and leased_until < :now))
+                   and (:letter is null or (kind = 'send') = :letter))",
+        )?
+        .query_row(named_params! { ":now": tx.now(), ":letter": is_letter }, |row| row.get(0))?;
+    Ok(is_due)
+}
+
 /// Returns (id, kind, key, attempt) of the job taken.
-pub(super) fn claim(tx: &Tx<'_>, leased_until: Moment) -> Result<Option<(i64, String, String, u32)>> {
+pub(super) fn claim(
+    tx: &Tx<'_>,
+    is_letter: Option<bool>,
+    leased_until: Moment,
+) -> Result<Option<(i64, String, String, u32)>> {
     let claimed = tx
         .prepare_cached(
             "update jobs set state = 'running', attempts = attempts + 1, leased_until = :until
              where id = (
                  select id from jobs
-                 where (state = 'ready' and due_at <= :now) or (state = 'running' and leased_until < :now)
+                 where ((state = 'ready' and due_at <= :now) or (state = 'running' and leased_until < :now))
+                   and (:letter is null or (kind = 'send') = :letter)
                  order by due_at, id limit 1)
              returning id, kind, key, attempts",
         )?
-        .query_row(named_params! { ":until": leased_until, ":now": tx.now() }, |row| {
+        .query_row(named_params! { ":until": leased_until, ":now": tx.now(), ":letter": is_letter }, |row| {
             Ok((row.get("id")?, row.get("kind")?, row.get("key")?, row.get("attempts")?))
         })
         .optional()?;
@@ -81,14 +98,14 @@ pub(super) fn revive(tx: &Tx<'_>, kind: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn depth(tx: &Tx<'_>) -> Result<Depth> {
+pub(super) fn depth(tx: &Tx<'_>, kind: Option<&str>) -> Result<Depth> {
     let depth = tx
         .prepare_cached(
             "select coalesce(sum(state = 'ready'), 0) as ready, coalesce(sum(state = 'running'), 0) as running,
                     coalesce(sum(state = 'dead'), 0) as dead
-             from jobs",
+             from jobs where :kind is null or kind = :kind",
         )?
-        .query_row([], |row| {
+        .query_row(named_params! { ":kind": kind }, |row| {
             let count = |name: &str| row.get::<_, i64>(name).map(i64::cast_unsigned);
             Ok(Depth { ready: count("ready")?, running: count("running")?, dead: count("dead")? })
         })?;

@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::routing::{get, post};
 use utoipa_axum::routes;
 
-use super::api::{auth, logins, matches, mentors, operations, people, recovery};
+use super::api::{auth, logins, matches, mentors, operations, outbox, people, recovery};
 use super::limits::Rate;
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
@@ -78,6 +78,10 @@ fn staff() -> Vec<Route> {
         Route::api(GET, "/api/admin/events.csv", Who::ADMINS, || routes!(people::events_csv))
             .scope(Scope::StaffRead)
             .guarded(),
+        Route::api(GET, "/api/admin/outbox", Who::STAFF, || routes!(outbox::list)).scope(Scope::StaffRead),
+        Route::api(GET, "/api/admin/outbox/{id}", Who::STAFF, || routes!(outbox::show)).scope(Scope::StaffRead),
+        Route::api(POST, "/api/admin/outbox/{id}/retry", Who::STAFF, || routes!(outbox::retry))
+            .scope(Scope::StaffWrite),
         Route::api(GET, "/api/admin/jobs", Who::STAFF, || routes!(people::queue)).scope(Scope::StaffRead),
     ]
 }

@@ -13,15 +13,15 @@ const DOORS: &[(&str, &[&str])] = &[
     ("db", &["clock", "error", "ids"]),
     ("audit", &["clock", "db", "error", "ids"]),
     ("jobs", &["clock", "db", "error"]),
-    ("mail", &["clock", "config", "db", "error", "ids", "jobs"]),
+    ("mail", &["audit", "clock", "config", "db", "error", "ids", "jobs"]),
     ("accounts", &["audit", "clock", "config", "db", "error", "ids", "mail"]),
     ("mentors", &["accounts", "audit", "clock", "db", "error", "ids", "jobs"]),
     ("booking", &["accounts", "audit", "clock", "db", "error", "ids", "mentors"]),
     ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors"]),
     ("sync", &["accounts", "audit", "clock", "db", "error", "mentors"]),
     ("demo", &["accounts", "booking", "clock", "db", "error", "mentors", "sync"]),
-    ("worker", &["db", "error", "ids", "jobs", "matching"]),
-    ("app", &["accounts", "clock", "config", "db", "demo", "error", "matching", "worker"]),
+    ("worker", &["db", "error", "ids", "jobs", "mail", "matching"]),
+    ("app", &["accounts", "clock", "config", "db", "demo", "error", "mail", "matching", "worker"]),
     (
         "web",
         &[
@@ -41,7 +41,9 @@ const DOORS: &[(&str, &[&str])] = &[
 /// Where a crate may be named: everywhere below these paths, nowhere else.
 const PLACES: &[(&str, &[&str])] = &[
     ("axum", &["web/", "cli/serve.rs"]),
-    ("maud", &["web/"]),
+    ("maud", &["web/", "mail/"]),
+    ("lettre", &["mail/post.rs"]),
+    ("idna", &["mail/post.rs"]),
     ("tower_http", &["web/"]),
     ("rusqlite", &["db/", "ids.rs", "store.rs"]),
     ("r2d2", &["db/"]),

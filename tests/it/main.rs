@@ -3,10 +3,12 @@
 
 mod binary;
 mod house;
+mod letters;
 mod matching;
 mod openapi;
 mod pages;
 mod quality;
 mod refusals;
 mod signing_in;
+mod smtp;
 mod test_app;

@@ -9,6 +9,7 @@ use tandem::app::App;
 use tandem::clock::{Clock, Moment};
 use tandem::config::{Config, Engine};
 use tandem::jobs;
+use tandem::mail::{Kept, Memory, Post};
 use tandem::worker;
 use tower::ServiceExt;
 
@@ -56,10 +57,15 @@ impl TestApp {
 
     /// A house on a directory that may have been lived in.
     pub fn open(directory: tempfile::TempDir) -> Self {
+        Self::open_with(directory, Post::Memory(Memory::default()))
+    }
+
+    /// The same with a way for letters that is no memory.
+    pub fn open_with(directory: tempfile::TempDir, post: Post) -> Self {
         let mut config = Config::defaults_in(directory.path());
         config.embedding.engine = Engine::Rten;
         let clock = Clock::fixed(Moment::parse("2030-03-04T09:00:00Z").expect("a time"));
-        let app = App::open(config, clock, "test").expect("the house opens");
+        let app = App::open_with(config, clock, "test", post).expect("the house opens");
         let router = tandem::web::router(app.clone());
         Self { app, router, directory: Some(directory) }
     }
@@ -79,9 +85,18 @@ impl TestApp {
         self.work();
     }
 
+    /// Sends the letters that wait and returns all that were sent, oldest first.
+    pub fn letters(&self) -> Vec<Kept> {
+        self.work();
+        match &self.app.post {
+            Post::Memory(memory) => memory.letters(),
+            _ => panic!("this house keeps no letters"),
+        }
+    }
+
     /// Does all jobs that wait, and waits for the keyword index.
     pub fn work(&self) {
-        while worker::run_one(&self.app.db, &self.app.matcher).expect("the queue works") {}
+        while worker::run_one(&self.app.db, &self.app.matcher, &self.app.post).expect("the queue works") {}
         assert!(self.app.matcher.settle(std::time::Duration::from_secs(30)), "the keyword index settles");
     }
 

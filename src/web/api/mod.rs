@@ -5,5 +5,6 @@ pub mod logins;
 pub mod matches;
 pub mod mentors;
 pub mod operations;
+pub mod outbox;
 pub mod people;
 pub mod recovery;

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::jobs;
+use crate::mail;
 use crate::web::extract::Json;
 
 /// An error as JSON.
@@ -58,6 +59,11 @@ pub async fn readyz(State(app): State<App>) -> Response {
     if let Ok(depth) = depth {
         let status = if depth.dead > 0 { "dead jobs" } else { "ok" };
         components.insert("jobs", serde_json::json!({ "status": status, "depth": depth }));
+    }
+    if let Ok(mail::Depth { queued, dead }) = app.db.read(mail::depth).await {
+        let status = if dead > 0 { "dead letters" } else { "ok" };
+        let way = app.post.way();
+        components.insert("mail", serde_json::json!({ "status": status, "way": way, "queued": queued, "dead": dead }));
     }
     components.extend(app.matcher.components());
     let (status, code) =

@@ -2,6 +2,7 @@
 
 pub mod home;
 pub mod mentor;
+pub mod outbox;
 pub mod problem;
 pub mod search;
 pub mod show;
