@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::accounts::Passwords;
+use crate::accounts::photos::Photos;
 use crate::clock::Clock;
 use crate::config::{Config, Tier};
 use crate::db::{Db, DirectoryLock};
@@ -25,6 +26,8 @@ pub struct App {
     pub matcher: Arc<Matcher>,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
+    /// Makes pictures of uploads.
+    pub photos: Photos,
     /// The demo program's accounts, where this is the demo.
     pub demo: Option<Arc<Demo>>,
     lock: Arc<DirectoryLock>,
@@ -56,7 +59,7 @@ impl App {
         });
         let passwords = Passwords::new()?;
         let demo = Demo::of(&db)?.map(Arc::new);
-        Ok(Self { config: Arc::new(config), db, matcher, passwords, demo, lock })
+        Ok(Self { config: Arc::new(config), db, matcher, passwords, photos: Photos::default(), demo, lock })
     }
 
     /// Starts the background workers.

@@ -127,8 +127,7 @@ pub fn create(
     scopes.sort_by_key(|scope| scope.name());
     scopes.dedup();
     let text = format!("{PREFIX}{}", random_secret()?);
-    let token =
-        Token { id: TokenId::random(), name, scopes, created_at: tx.now(), expires_at, last_used_at: None };
+    let token = Token { id: TokenId::random(), name, scopes, created_at: tx.now(), expires_at, last_used_at: None };
     store::insert_token(tx, user, &token, &secret_hash(&text))?;
     let after = serde_json::json!({ "name": token.name, "scopes": token.scopes, "expiresAt": token.expires_at });
     let id = token.id.to_string();

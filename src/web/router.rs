@@ -13,11 +13,11 @@ use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, 
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::api::{auth, matches, mentors, operations};
+use super::api::{auth, matches, mentors, operations, photos, profiles};
 use super::error::Refusal;
 use super::{REQUEST_ID, assets, error, identity, pages};
 use crate::app::App;
@@ -38,7 +38,8 @@ const DOCS_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline';
 #[openapi(
     info(title = "Tandem", description = "Describe a need, get ranked mentors, book office hours."),
     tags(
-        (name = "match", description = "The main job"), (name = "mentors"), (name = "accounts"), (name = "operations"),
+        (name = "match", description = "The main job"), (name = "mentors"), (name = "profiles"),
+        (name = "accounts"), (name = "operations"),
     ),
 )]
 struct Document;
@@ -49,6 +50,9 @@ fn interface() -> OpenApiRouter<App> {
         .routes(routes!(matches::create))
         .routes(routes!(mentors::list))
         .routes(routes!(mentors::show))
+        .routes(routes!(profiles::show, profiles::change, profiles::erase))
+        .routes(routes!(profiles::export))
+        .routes(routes!(photos::upload, photos::remove).layer(DefaultBodyLimit::max(photos::BODY_LIMIT)))
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::sign_out))
         .routes(routes!(auth::session))
@@ -72,6 +76,12 @@ pub fn router(app: App) -> Router {
         .route("/signout", post(pages::show::sign_out))
         .route("/search", get(pages::show::search))
         .route("/mentors/{id}", get(pages::show::mentor))
+        .route(
+            "/profile/photo",
+            post(photos::upload_form).layer::<_, std::convert::Infallible>(DefaultBodyLimit::max(photos::BODY_LIMIT)),
+        )
+        .route("/profile/photo/remove", post(photos::remove_form))
+        .route("/photos/{userId}/{version}", get(photos::show))
         .route("/assets/{name}", get(assets::show))
         .merge(docs)
         .fallback(|| async { Refusal(Error::not_found("not_found", "There is nothing here.")) })

@@ -19,7 +19,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("booking", &["accounts", "audit", "clock", "db", "error", "ids", "mentors"]),
     ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors"]),
     ("sync", &["accounts", "audit", "clock", "db", "error", "mentors"]),
-    ("demo", &["accounts", "booking", "clock", "db", "error", "mentors", "sync"]),
+    ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
     ("worker", &["db", "error", "ids", "jobs", "matching"]),
     ("app", &["accounts", "clock", "config", "db", "demo", "error", "matching", "worker"]),
     (
@@ -56,6 +56,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("hnsw_rs", &["matching/vectors/"]),
     ("simsimd", &["matching/vectors/"]),
     ("argon2", &["accounts/password.rs"]),
+    ("image", &["accounts/photos/"]),
     ("figment", &["config/"]),
     ("clap", &["cli/"]),
 ];

@@ -3,9 +3,12 @@
 
 mod binary;
 mod house;
+mod leaving;
 mod matching;
 mod openapi;
 mod pages;
+mod photos;
+mod profiles;
 mod quality;
 mod refusals;
 mod signing_in;

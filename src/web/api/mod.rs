@@ -4,3 +4,5 @@ pub mod auth;
 pub mod matches;
 pub mod mentors;
 pub mod operations;
+pub mod photos;
+pub mod profiles;
