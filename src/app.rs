@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::accounts::Passwords;
+use crate::accounts::photos::Photos;
 use crate::clock::Clock;
 use crate::config::{Config, Tier};
 use crate::db::{Db, DirectoryLock};
@@ -28,6 +29,8 @@ pub struct App {
     pub post: Post,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
+    /// Makes pictures of uploads.
+    pub photos: Photos,
     /// The demo program's accounts, where this is the demo.
     pub demo: Option<Arc<Demo>>,
     lock: Arc<DirectoryLock>,
@@ -69,7 +72,8 @@ impl App {
         });
         let passwords = Passwords::new()?;
         let demo = Demo::of(&db)?.map(Arc::new);
-        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, demo, lock })
+        let photos = Photos::default();
+        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, photos, demo, lock })
     }
 
     /// Starts the background workers.

@@ -4,6 +4,7 @@
 use chrono::{Datelike, Days, NaiveTime, TimeZone, Weekday};
 
 use crate::accounts::{self, NewUser, Role};
+use crate::audit::Actor;
 use crate::booking;
 use crate::clock::Moment;
 use crate::db::{Db, Tx};
@@ -85,8 +86,9 @@ pub fn fill(db: &Db) -> Result<()> {
         // The mark comes first: a demo that was cut short while filling is still a demo.
         db.write_here(|tx| tx.set_setting(MARK, "1"))?;
     }
-    sync::import(db, MENTORS.as_bytes(), Format::JsonLines, Some(Kind::Mentors), false, |_| ())?;
-    sync::import(db, MENTEES.as_bytes(), Format::JsonLines, Some(Kind::Mentees), false, |_| ())?;
+    let actor = Actor::nobody("demo");
+    sync::import(db, &actor, MENTORS.as_bytes(), Format::JsonLines, Some(Kind::Mentors), false, |_| ())?;
+    sync::import(db, &actor, MENTEES.as_bytes(), Format::JsonLines, Some(Kind::Mentees), false, |_| ())?;
     db.write_here(|tx| {
         open_accounts(tx)?;
         let mut all = Vec::new();

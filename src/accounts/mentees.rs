@@ -1,6 +1,9 @@
 //! Mentees' profiles: the little that is known of who asks.
 
+use serde_json::json;
+
 use super::{NewUser, Role, email_key, store};
+use crate::audit::{self, Actor, Entry};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ids::{MenteeId, UserId};
@@ -16,6 +19,21 @@ pub struct Mentee {
     pub industry: String,
     /// What they want to get done.
     pub goals: String,
+}
+
+impl Mentee {
+    /// The names of the fields that `other` has otherwise.
+    fn differences(&self, other: &Self) -> Vec<&'static str> {
+        [
+            ("company", self.company != other.company),
+            ("stage", self.stage != other.stage),
+            ("industry", self.industry != other.industry),
+            ("goals", self.goals != other.goals),
+        ]
+        .into_iter()
+        .filter_map(|(field, is_other)| is_other.then_some(field))
+        .collect()
+    }
 }
 
 /// A mentee as an import brings them.
@@ -36,7 +54,7 @@ pub struct NewMentee {
 ///
 /// # Errors
 /// `Invalid` with fields; `email_taken` where the address belongs to a pm or an admin.
-pub fn put(tx: &Tx<'_>, new: &NewMentee) -> Result<bool> {
+pub fn put(tx: &Tx<'_>, actor: &Actor, new: &NewMentee) -> Result<bool> {
     let known = store::by_email(tx, &email_key(&new.email))?.map(|(user, _)| user);
     let Some(user) = known else {
         let account = NewUser {
@@ -47,7 +65,7 @@ pub fn put(tx: &Tx<'_>, new: &NewMentee) -> Result<bool> {
             password_hash: None,
         };
         let user = super::create(tx, &account)?;
-        store::put_mentee(tx, MenteeId::random(), user.id, &new.profile)?;
+        set(tx, actor, user.id, &new.profile)?;
         return Ok(true);
     };
     if user.role.is_staff() {
@@ -58,17 +76,32 @@ pub fn put(tx: &Tx<'_>, new: &NewMentee) -> Result<bool> {
     if has_new_account {
         super::update(tx, user.id, None, Some(&name), Some(&new.timezone))?;
     }
-    let has_new_profile = of_user(tx, user.id)?.as_ref() != Some(&new.profile);
-    if has_new_profile {
-        store::put_mentee(tx, MenteeId::random(), user.id, &new.profile)?;
-    }
+    let has_new_profile = set(tx, actor, user.id, &new.profile)?;
     Ok(has_new_account || has_new_profile)
 }
 
-/// The mentee profile of this account.
+/// Writes what a mentee says of themselves, opening a profile where there is none. Texts are checked
+/// already. Returns whether anything is different now.
 ///
 /// # Errors
 /// Internal, where SQLite cannot.
-pub fn of_user(tx: &Tx<'_>, user: UserId) -> Result<Option<Mentee>> {
+pub fn set(tx: &Tx<'_>, actor: &Actor, user: UserId, mentee: &Mentee) -> Result<bool> {
+    let known = store::mentee_of(tx, user)?;
+    let (id, kind, before) = match known {
+        Some((_, before)) if before == *mentee => return Ok(false),
+        Some((id, before)) => (id, "mentee.changed", before),
+        None => (MenteeId::random(), "mentee.created", Mentee::default()),
+    };
+    store::put_mentee(tx, id, user, mentee)?;
+    let after = json!({ "fields": before.differences(mentee) });
+    audit::note(tx, actor, &Entry { kind, about: ("mentee", &id.to_string()), before: ().into(), after })?;
+    Ok(true)
+}
+
+/// The mentee profile of this account with its id.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn of_user(tx: &Tx<'_>, user: UserId) -> Result<Option<(MenteeId, Mentee)>> {
     store::mentee_of(tx, user)
 }

@@ -1,6 +1,8 @@
 //! People: who they are, how they sign in, what they may do. Passwords are kept as argon2id
 //! hashes and sign-ins as hashes of their secrets; neither can be read back.
 
+mod changes;
+mod holdings;
 mod letters;
 mod links;
 mod locks;
@@ -8,6 +10,7 @@ pub mod logins;
 pub mod mentees;
 mod password;
 pub mod people;
+pub mod photos;
 pub mod recovery;
 pub mod signup;
 mod store;
@@ -25,6 +28,8 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 
+pub use changes::{Details, NAME_OF_THE_GONE, erase, set_details, set_role, set_status};
+pub use holdings::holdings;
 pub use logins::{Device, Login, LoginRules, sign_in, sign_out, signed_in};
 pub use password::{Passwords, Verdict};
 
@@ -186,7 +191,7 @@ pub fn create_vouched(tx: &Tx<'_>, actor: &Actor, new: &NewUser) -> Result<User>
     Ok(user)
 }
 
-/// The person with this id.
+/// The person with this id; those who have deleted their account are nobody.
 ///
 /// # Errors
 /// Internal, where SQLite cannot.
@@ -299,15 +304,25 @@ pub fn check_email(email: &str) -> Result<String> {
     Ok(email.to_owned())
 }
 
-/// Checks a person's name and gives it back trimmed, with runs of white space made one space.
+/// Marks that turn the direction of text around. A name in any script does without them; with them it
+/// could turn around what stands beside it.
+const TURNS: [char; 12] = [
+    '\u{200E}', '\u{200F}', '\u{061C}', '\u{202A}', '\u{202B}', '\u{202C}', '\u{202D}', '\u{202E}', '\u{2066}',
+    '\u{2067}', '\u{2068}', '\u{2069}',
+];
+
+/// Letters that take no room: a name of nothing else would be no name.
+const UNSEEN: [char; 6] = ['\u{00AD}', '\u{200B}', '\u{200C}', '\u{200D}', '\u{2060}', '\u{FEFF}'];
+
+/// Checks a person's name and gives it back trimmed, without marks that turn text around, and with
+/// runs of white space made one space.
 ///
 /// # Errors
 /// `Invalid` naming the field `name`.
 pub fn check_name(name: &str) -> Result<String> {
-    // What turns the direction of writing around could make one name look like another.
-    let name: String = name.chars().filter(|letter| !is_unseen(*letter)).collect();
+    let name = name.replace(TURNS, "");
     let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-    if name.is_empty() {
+    if name.chars().all(|letter| letter == ' ' || UNSEEN.contains(&letter)) {
         return Err(Error::field("name", "must not be blank"));
     }
     if name.chars().count() > LONGEST_NAME {

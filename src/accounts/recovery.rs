@@ -107,17 +107,17 @@ pub async fn change_password(
     address: String,
 ) -> Result<()> {
     let user = login.user.clone();
-    prove(db, passwords, &user, current).await?;
+    prove(db, passwords, &user, "currentPassword", current).await?;
     let hash = passwords.hash_for(password, &[&user.email, &user.name]).await?;
     let keep = login.id;
     db.write(move |tx| put_password(tx, &head, &user, &hash, Some(keep), &address)).await
 }
 
-/// Checks that whoever is signed in knows the account's password.
+/// Checks that whoever is signed in knows the account's password, which came in the field `field`.
 ///
 /// # Errors
-/// `Invalid` naming `currentPassword`; `too_many_failures`.
-pub async fn prove(db: &Db, passwords: &Passwords, user: &User, current: String) -> Result<()> {
+/// `bad_credentials` naming the field; `too_many_failures`.
+pub async fn prove(db: &Db, passwords: &Passwords, user: &User, field: &'static str, current: String) -> Result<()> {
     let id = user.id;
     let key = email_key(&user.email);
     // A stolen login must not become a place to guess the password at: it counts like a sign-in.
@@ -129,7 +129,7 @@ pub async fn prove(db: &Db, passwords: &Passwords, user: &User, current: String)
         })
         .await?;
     if !passwords.verify(current, stored).await?.is_right {
-        return Err(Error::field("currentPassword", "is not the password of this account"));
+        return Err(Error::field(field, "is not the password of this account").with_code("bad_credentials"));
     }
     let place = id.to_string();
     db.write(move |tx| super::locks::succeeded(tx, &key, &place)).await
@@ -140,7 +140,7 @@ pub async fn prove(db: &Db, passwords: &Passwords, user: &User, current: String)
 /// # Errors
 /// As `prove`.
 pub async fn confirm(db: &Db, passwords: &Passwords, login: &Login, password: String) -> Result<()> {
-    prove(db, passwords, &login.user, password).await?;
+    prove(db, passwords, &login.user, "password", password).await?;
     let id: LoginId = login.id;
     db.write(move |tx| store::confirm_login(tx, id)).await
 }

@@ -51,7 +51,7 @@ pub(super) fn insert(tx: &Tx<'_>, id: UserId, email: &str, key: &str, name: &str
 
 pub(super) fn by_id(tx: &Tx<'_>, id: UserId) -> Result<Option<User>> {
     Ok(tx
-        .prepare_cached(&format!("select {USER} from users where id = :id"))?
+        .prepare_cached(&format!("select {USER} from users where id = :id and deleted_at is null"))?
         .query_row(named_params! { ":id": id }, user_row)
         .optional()?)
 }
@@ -59,7 +59,9 @@ pub(super) fn by_id(tx: &Tx<'_>, id: UserId) -> Result<Option<User>> {
 /// The person and their password's hash.
 pub(super) fn by_email(tx: &Tx<'_>, key: &str) -> Result<Option<(User, Option<String>)>> {
     Ok(tx
-        .prepare_cached(&format!("select {USER}, password_hash from users where email_key = :key"))?
+        .prepare_cached(&format!(
+            "select {USER}, password_hash from users where email_key = :key and deleted_at is null"
+        ))?
         .query_row(named_params! { ":key": key }, |row| Ok((user_row(row)?, row.get("password_hash")?)))
         .optional()?)
 }
@@ -232,16 +234,17 @@ pub(super) fn confirm_login(tx: &Tx<'_>, id: LoginId) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn mentee_of(tx: &Tx<'_>, user: UserId) -> Result<Option<Mentee>> {
+pub(super) fn mentee_of(tx: &Tx<'_>, user: UserId) -> Result<Option<(MenteeId, Mentee)>> {
     Ok(tx
-        .prepare_cached("select company, stage, industry, goals from mentees where user_id = :user")?
+        .prepare_cached("select id, company, stage, industry, goals from mentees where user_id = :user")?
         .query_row(named_params! { ":user": user }, |row| {
-            Ok(Mentee {
+            let mentee = Mentee {
                 company: row.get("company")?,
                 stage: row.get("stage")?,
                 industry: row.get("industry")?,
                 goals: row.get("goals")?,
-            })
+            };
+            Ok((row.get("id")?, mentee))
         })
         .optional()?)
 }

@@ -2,6 +2,7 @@
 //! the transaction that changes something and can never be changed or removed (the schema refuses
 //! it). Never holds a secret: callers name the fields that they write down.
 
+mod holdings;
 mod store;
 
 use serde::Serialize;
@@ -11,6 +12,8 @@ use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::{Error, OrInternal, Result};
 use crate::ids::UserId;
+
+pub use holdings::holdings;
 
 /// Who does something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

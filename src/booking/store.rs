@@ -5,7 +5,7 @@ use rusqlite::named_params;
 use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::ids::{MentorNo, SlotId};
+use crate::ids::{MentorNo, SlotId, UserId};
 
 /// Whether any slot of the mentor shares a second with [starts, ends).
 pub(super) fn overlaps(tx: &Tx<'_>, mentor: MentorNo, starts_at: Moment, ends_at: Moment) -> Result<bool> {
@@ -24,5 +24,30 @@ pub(super) fn insert(tx: &Tx<'_>, id: SlotId, mentor: MentorNo, starts_at: Momen
     .execute(named_params! {
         ":id": id, ":mentor": mentor, ":starts": starts_at, ":ends": ends_at, ":now": tx.now(),
     })?;
+    Ok(())
+}
+
+pub(super) fn have_session(tx: &Tx<'_>, mentor: UserId, mentee: UserId) -> Result<bool> {
+    Ok(tx
+        .prepare_cached(
+            "select 1 from office_sessions
+             join mentors on mentors.number = office_sessions.mentor_number
+             join mentees on mentees.id = office_sessions.mentee_id
+             where mentors.user_id = :mentor and mentees.user_id = :mentee
+               and office_sessions.status in ('booked', 'completed', 'no_show')",
+        )?
+        .exists(named_params! { ":mentor": mentor, ":mentee": mentee })?)
+}
+
+/// Slots with a taken seat stay, and those that are over stay for the sessions held in them.
+pub(super) fn delete_offers(tx: &Tx<'_>, mentor: MentorNo) -> Result<()> {
+    for statement in [
+        "delete from availability where mentor_number = :mentor
+           and not exists (select 1 from office_sessions where slot_id = availability.id and status <> 'cancelled')",
+        "delete from hours where mentor_number = :mentor",
+        "delete from exceptions where mentor_number = :mentor",
+    ] {
+        tx.prepare_cached(statement)?.execute(named_params! { ":mentor": mentor })?;
+    }
     Ok(())
 }

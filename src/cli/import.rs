@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::{open, progress, say, say_json};
+use crate::audit::Actor;
 use crate::config::Flags;
 use crate::error::{Error, OrInternal, Result};
 use crate::sync::{self, Report};
@@ -52,7 +53,7 @@ pub(super) fn run(flags: Flags, args: &Args) -> Result<()> {
     let bar = progress::bar("Reading lines", length);
     // The bar follows bytes, because only the end tells how many lines there are.
     let input = BufReader::new(bar.wrap_read(file));
-    let report = sync::import(&app.db, input, format, kind, args.dry_run, |_| ());
+    let report = sync::import(&app.db, &Actor::nobody("import"), input, format, kind, args.dry_run, |_| ());
     bar.finish_and_clear();
     let report = report?;
     if args.json {

@@ -232,7 +232,7 @@ fn card(mentor: &Mentor, units: Vec<(Passage, Vec<f32>)>) -> Card {
         bio: profile.bio.clone(),
         company: profile.company.clone(),
         title: profile.title.clone(),
-        photo_url: profile.photo_url.clone(),
+        photo_url: mentor.photo().map(str::to_owned),
         linkedin_url: profile.linkedin_url.clone(),
         expertise: profile.expertise.iter().map(|it| it.area.clone()).collect(),
         industries: profile.industries.clone(),

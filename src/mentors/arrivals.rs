@@ -1,6 +1,7 @@
 //! What a new account is given so that it can do what its role does.
 
-use crate::accounts::User;
+use super::{Edit, store};
+use crate::accounts::{Role, User, mentees};
 use crate::audit::Actor;
 use crate::db::Tx;
 use crate::error::Result;
@@ -10,15 +11,13 @@ use crate::error::Result;
 /// # Errors
 /// Internal, where SQLite cannot.
 pub fn settle_in(tx: &Tx<'_>, actor: &Actor, user: &User) -> Result<()> {
-    let _ = (tx, actor, user);
-    Ok(())
-}
-
-/// An account's role or state is another now.
-///
-/// # Errors
-/// Internal, where SQLite cannot.
-pub fn account_changed(tx: &Tx<'_>, actor: &Actor, user: crate::ids::UserId) -> Result<()> {
-    let _ = (tx, actor, user);
-    Ok(())
+    match user.role {
+        Role::Mentor if store::by_user(tx, user.id)?.is_none() => {
+            super::open(tx, actor, user.id, None, Edit::default()).map(drop)
+        }
+        Role::Mentee if mentees::of_user(tx, user.id)?.is_none() => {
+            mentees::set(tx, actor, user.id, &mentees::Mentee::default()).map(drop)
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,6 +1,22 @@
 //! What a profile's fields may hold. Pure; every way in checks with these.
 
+use super::Expertise;
 use crate::error::{Error, Result};
+
+/// The longest headline, company or title, in characters.
+pub const LONGEST_LINE: usize = 300;
+
+/// The longest bio, in characters.
+pub const LONGEST_BIO: usize = 20_000;
+
+/// The longest text on what a mentee wants to get done, in characters.
+pub const LONGEST_GOALS: usize = 5_000;
+
+/// Sessions a week that a mentor may offer to hold at most.
+pub const MOST_SESSIONS_A_WEEK: u32 = 200;
+
+/// How much more than another one tag may count at most.
+const HEAVIEST: f64 = 100.0;
 
 /// Tags, industries, stages or languages a mentor may have of each.
 pub const MAX_TAGS: usize = 50;
@@ -35,6 +51,30 @@ pub fn checked_list(field: &str, tags: impl IntoIterator<Item = String>) -> Resu
         let tag = checked_text(field, &tag, LONGEST_TAG)?;
         if !tag.is_empty() && seen.insert(tag.to_lowercase()) {
             kept.push(tag);
+        }
+        if kept.len() > MAX_TAGS {
+            return Err(Error::field(field, format!("must not have more than {MAX_TAGS} entries")));
+        }
+    }
+    Ok(kept)
+}
+
+/// What a mentor knows about, each tag checked as in `checked_list`.
+///
+/// # Errors
+/// `Invalid` naming `field`.
+pub fn checked_expertise(field: &str, tags: impl IntoIterator<Item = Expertise>) -> Result<Vec<Expertise>> {
+    let mut kept: Vec<Expertise> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for tag in tags {
+        if !tag.weight.is_finite() || !(0.0..=HEAVIEST).contains(&tag.weight) {
+            return Err(Error::field(field, format!("must have weights from 0 to {HEAVIEST}")));
+        }
+        let subarea = checked_list(field, tag.subarea)?.pop();
+        let Some(area) = checked_list(field, [tag.area])?.pop() else { continue };
+        let key = (area.to_lowercase(), subarea.as_ref().map(|it| it.to_lowercase()));
+        if seen.insert(key) {
+            kept.push(Expertise { area, subarea, weight: tag.weight });
         }
         if kept.len() > MAX_TAGS {
             return Err(Error::field(field, format!("must not have more than {MAX_TAGS} entries")));

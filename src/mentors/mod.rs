@@ -4,19 +4,26 @@
 
 mod arrivals;
 mod fields;
+pub mod profiles;
 mod store;
+mod traces;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::accounts::photos;
 use crate::accounts::{self, NewUser, Role};
+use crate::audit::Actor;
 use crate::clock::Moment;
-use crate::db::{Change, Tx};
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ids::{MentorId, MentorNo, UserId};
-use crate::jobs;
 
-pub use arrivals::{account_changed, settle_in};
-pub use fields::{MAX_TAGS, checked_list, checked_text, checked_url};
+pub use arrivals::settle_in;
+pub use fields::{
+    LONGEST_BIO, LONGEST_GOALS, LONGEST_LINE, MAX_TAGS, MOST_SESSIONS_A_WEEK, checked_expertise, checked_list,
+    checked_text, checked_url,
+};
+pub use traces::{account_changed, erase};
 
 /// Who gets to see a mentor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,8 +125,12 @@ pub struct Mentor {
     pub email: String,
     /// IANA zone.
     pub timezone: String,
+    /// The picture of their account.
+    pub image: Option<String>,
     /// Whether their account is in use.
     pub has_active_account: bool,
+    /// Whether they have deleted their account: nothing but the row is left.
+    pub is_erased: bool,
     /// The record they come from, where an Airtable base has them.
     pub record: Option<String>,
     /// The rest.
@@ -130,6 +141,13 @@ impl Mentor {
     /// Whether mentees may find them, pauses aside.
     pub fn is_visible(&self) -> bool {
         self.profile.is_active && self.has_active_account && self.profile.visibility != Visibility::Private
+    }
+
+    /// The picture to show: one they uploaded here says most clearly what they want; else the one
+    /// their profile names, else the one their account brought along.
+    pub fn photo(&self) -> Option<&str> {
+        let uploaded = self.image.as_deref().filter(|image| image.starts_with(photos::ADDRESS));
+        uploaded.or(self.profile.photo_url.as_deref()).or(self.image.as_deref())
     }
 }
 
@@ -145,7 +163,26 @@ pub enum Patch<T> {
     Set(T),
 }
 
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
+    /// `null` clears. A field that is missing never comes here: it keeps by `#[serde(default)]`.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Clear, Self::Set))
+    }
+}
+
 impl<T> Patch<T> {
+    /// The same with `of` in place of what is set.
+    ///
+    /// # Errors
+    /// Those of `of`.
+    pub fn try_map<U>(self, of: impl FnOnce(T) -> Result<U>) -> Result<Patch<U>> {
+        Ok(match self {
+            Self::Keep => Patch::Keep,
+            Self::Clear => Patch::Clear,
+            Self::Set(value) => Patch::Set(of(value)?),
+        })
+    }
+
     fn apply(self, to: &mut T, empty: T) {
         match self {
             Self::Keep => {}
@@ -243,16 +280,19 @@ pub struct Put {
 /// already so changes nothing and leaves no trace.
 ///
 /// # Errors
-/// `email_taken` where the address belongs to a pm, an admin or another record; `Invalid` where a
-/// new mentor has no address or no name.
-pub fn put(tx: &Tx<'_>, record: &str, edit: Edit) -> Result<Put> {
+/// `email_taken` where the address belongs to a pm, an admin or another record; `mentor_gone` where
+/// the record's mentor has deleted their account; `Invalid` where a new mentor has no address or no name.
+pub fn put(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> {
     let known = match store::by_record(tx, record)? {
+        Some(mentor) if mentor.is_erased => {
+            return Err(Error::conflict("mentor_gone", "This mentor has deleted their account; nothing was changed."));
+        }
         Some(mentor) => Some(mentor),
         None => adoptable(tx, &edit)?,
     };
     match known {
-        Some(mentor) => change(tx, mentor, Some(record), edit),
-        None => create(tx, record, edit),
+        Some(mentor) => change(tx, actor, mentor, Some(record), edit),
+        None => create(tx, actor, record, edit),
     }
 }
 
@@ -260,7 +300,7 @@ pub fn put(tx: &Tx<'_>, record: &str, edit: Edit) -> Result<Put> {
 ///
 /// # Errors
 /// `email_taken`, as for `put`.
-pub fn change(tx: &Tx<'_>, mentor: Mentor, record: Option<&str>, edit: Edit) -> Result<Put> {
+pub fn change(tx: &Tx<'_>, actor: &Actor, mentor: Mentor, record: Option<&str>, edit: Edit) -> Result<Put> {
     let email = edit.email.clone().filter(|email| *email != mentor.email);
     let name = edit.name.clone().filter(|name| *name != mentor.name);
     let timezone = match edit.timezone.clone() {
@@ -283,12 +323,13 @@ pub fn change(tx: &Tx<'_>, mentor: Mentor, record: Option<&str>, edit: Edit) -> 
         if profile.expertise != mentor.profile.expertise {
             store::replace_expertise(tx, mentor.number, &profile.expertise)?;
         }
-        leave_traces(tx, mentor.number)?;
+        let account = [("email", email.is_some()), ("name", name.is_some()), ("timezone", timezone.is_some())];
+        traces::changed(tx, actor, &mentor, &profile, &account, is_adopted)?;
     }
     Ok(Put { mentor: mentor.id, number: mentor.number, has_changed })
 }
 
-fn create(tx: &Tx<'_>, record: &str, edit: Edit) -> Result<Put> {
+fn create(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> {
     let email = edit.email.clone().ok_or_else(|| Error::field("Email", "is needed for a new mentor"))?;
     let name = edit.name.clone().ok_or_else(|| Error::field("Name", "is needed for a new mentor"))?;
     let timezone = match &edit.timezone {
@@ -300,12 +341,20 @@ fn create(tx: &Tx<'_>, record: &str, edit: Edit) -> Result<Put> {
         Some(user) => user.id,
         None => accounts::create(tx, &NewUser { email, name, role: Role::Mentor, timezone, password_hash: None })?.id,
     };
+    open(tx, actor, user, Some(record), edit)
+}
+
+/// Opens a mentor's profile for an account that has none. What `edit` says of the account is left aside.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+fn open(tx: &Tx<'_>, actor: &Actor, user: UserId, record: Option<&str>, edit: Edit) -> Result<Put> {
     let mut profile = Profile { is_active: true, load_cap_per_week: DEFAULT_LOAD_CAP, ..Profile::default() };
     edit.apply(&mut profile);
     let id = MentorId::random();
     let number = store::insert(tx, id, user, record, &profile)?;
     store::replace_expertise(tx, number, &profile.expertise)?;
-    leave_traces(tx, number)?;
+    traces::created(tx, actor, id, number, &profile, record)?;
     Ok(Put { mentor: id, number, has_changed: true })
 }
 
@@ -321,11 +370,6 @@ fn adoptable(tx: &Tx<'_>, edit: &Edit) -> Result<Option<Mentor>> {
         Some(mentor) if mentor.record.is_some() => Err(taken()),
         mentor => Ok(mentor),
     }
-}
-
-fn leave_traces(tx: &Tx<'_>, number: MentorNo) -> Result<()> {
-    tx.note(number, Change::Profile)?;
-    jobs::enqueue(tx, jobs::Kind::Embed, &number.0.to_string())
 }
 
 /// The mentor with this id.

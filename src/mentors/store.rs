@@ -45,7 +45,9 @@ fn mentor_row(row: &Row<'_>) -> rusqlite::Result<Mentor> {
         name: row.get("name")?,
         email: row.get("email")?,
         timezone: row.get("timezone")?,
+        image: row.get("image")?,
         has_active_account: row.get("has_active_account")?,
+        is_erased: row.get("is_erased")?,
         record: row.get("airtable_record_id")?,
         profile,
     })
@@ -87,13 +89,19 @@ fn written(tags: &[String]) -> Result<String> {
     serde_json::to_string(tags).or_internal("writing a list of tags")
 }
 
-pub(super) fn insert(tx: &Tx<'_>, id: MentorId, user: UserId, record: &str, profile: &Profile) -> Result<MentorNo> {
+pub(super) fn insert(
+    tx: &Tx<'_>,
+    id: MentorId,
+    user: UserId,
+    record: Option<&str>,
+    profile: &Profile,
+) -> Result<MentorNo> {
     let number = tx
         .prepare_cached(
             "insert into mentors (id, user_id, created_at, updated_at) values (:id, :user, :now, :now) returning number",
         )?
         .query_row(named_params! { ":id": id, ":user": user, ":now": tx.now() }, |row| row.get("number"))?;
-    update(tx, number, Some(record), profile)?;
+    update(tx, number, record, profile)?;
     Ok(number)
 }
 
@@ -121,6 +129,23 @@ pub(super) fn replace_expertise(tx: &Tx<'_>, number: MentorNo, expertise: &[Expe
         insert.execute(named_params! {
             ":number": number, ":position": position, ":area": it.area, ":subarea": it.subarea, ":weight": it.weight,
         })?;
+    }
+    Ok(())
+}
+
+/// Drops what was made of a mentor's texts. A vector that others share, because they say the same, stays.
+pub(super) fn drop_passages(tx: &Tx<'_>, number: MentorNo) -> Result<()> {
+    for statement in [
+        "delete from embeddings
+         where text_hash in (select text_hash from passages where mentor_number = :number)
+           and text_hash not in (
+               select text_hash from passages
+               where mentor_number <> :number
+                 and text_hash in (select text_hash from passages where mentor_number = :number)
+           )",
+        "delete from passages where mentor_number = :number",
+    ] {
+        tx.prepare_cached(statement)?.execute(named_params! { ":number": number })?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::jobs;
 
 fn house() -> (tempfile::TempDir, Db) {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -21,7 +22,7 @@ fn ada() -> Edit {
 }
 
 fn put_here(db: &Db, record: &str, edit: Edit) -> Result<Put> {
-    db.write_here(|tx| put(tx, record, edit))
+    db.write_here(|tx| put(tx, &Actor::nobody("import"), record, edit))
 }
 
 fn read(db: &Db, id: MentorId) -> Mentor {
@@ -116,4 +117,26 @@ fn fields_are_checked() {
     for bad in ["http://example.org", "javascript:alert(1)", "https://", "https://a@b.org", "https://a b"] {
         assert!(checked_url("x", bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn every_change_leaves_an_entry_that_names_texts_and_says_states() {
+    let (_keep, db) = house();
+    put_here(&db, "rec1", ada()).expect("created");
+    let edit = Edit {
+        name: Some("Ada Lovelace".to_owned()),
+        bio: Patch::Set("Secret plans".to_owned()),
+        visibility: Patch::Set(Visibility::Private),
+        ..Edit::default()
+    };
+    put_here(&db, "rec1", edit.clone()).expect("changed");
+    put_here(&db, "rec1", edit).expect("the same");
+    let events = db.read_here(|tx| crate::audit::entries(tx, &crate::audit::Filter::default(), 10)).expect("read");
+    assert_eq!(events.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>(), ["mentor.changed", "mentor.created"]);
+    let changed = serde_json::json!({
+        "before": { "visibility": "public" }, "after": { "visibility": "private", "fields": ["name", "bio"] }
+    });
+    assert_eq!(events[0].change, changed);
+    assert_eq!(events[1].change["after"]["record"], "rec1");
+    assert_eq!(events[0].address, "import");
 }

@@ -8,12 +8,12 @@ use super::{Kind, MentorRecord, Person};
 use crate::accounts::mentees::{Mentee, NewMentee};
 use crate::accounts::{check_email, check_name, check_timezone};
 use crate::error::{Error, Result};
-use crate::mentors::{Edit, Expertise, Patch, Visibility, checked_list, checked_text, checked_url};
+use crate::mentors::{
+    Edit, Expertise, LONGEST_BIO, LONGEST_GOALS, LONGEST_LINE, MOST_SESSIONS_A_WEEK, Patch, Visibility, checked_list,
+    checked_text, checked_url,
+};
 
-/// Longest texts, in characters.
-const LONGEST_LINE: usize = 300;
-const LONGEST_BIO: usize = 20_000;
-const LONGEST_GOALS: usize = 5_000;
+/// The longest id of a record, in characters.
 const LONGEST_RECORD: usize = 100;
 
 /// The columns of a mentor, as Airtable names them.
@@ -234,10 +234,13 @@ impl Check<'_> {
         match self.fields.get(field) {
             None => Patch::Keep,
             Some(Value::Null) => Patch::Clear,
-            Some(value) => match value.as_u64().and_then(|cap| u32::try_from(cap).ok()).filter(|cap| *cap <= 200) {
-                Some(cap) => Patch::Set(cap),
-                None => self.wrong(field, "must be a whole number from 0 to 200"),
-            },
+            Some(value) => {
+                match value.as_u64().and_then(|cap| u32::try_from(cap).ok()).filter(|cap| *cap <= MOST_SESSIONS_A_WEEK)
+                {
+                    Some(cap) => Patch::Set(cap),
+                    None => self.wrong(field, "must be a whole number from 0 to 200"),
+                }
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::io::BufRead;
 
 use crate::accounts::mentees::{self, NewMentee};
+use crate::audit::Actor;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::mentors::{self, Edit, Put};
@@ -75,18 +76,19 @@ pub struct Report {
 ///
 /// # Errors
 /// As `mentors::put`.
-pub fn apply(tx: &Tx<'_>, record: MentorRecord) -> Result<Put> {
-    mentors::put(tx, &record.record, record.edit)
+pub fn apply(tx: &Tx<'_>, actor: &Actor, record: MentorRecord) -> Result<Put> {
+    mentors::put(tx, actor, &record.record, record.edit)
 }
 
 /// Imports a file of people: every good line goes in, every bad one is reported by its number.
-/// With `is_dry` everything is tried and nothing kept. `progress` hears how many lines are done,
+/// The audit log says that `actor` did it. With `is_dry` everything is tried and nothing kept. `progress` hears how many lines are done,
 /// after they are committed.
 ///
 /// # Errors
 /// Internal, where the file cannot be read or the database cannot be written; lines committed until then stay.
 pub fn import(
     db: &Db,
+    actor: &Actor,
     input: impl BufRead,
     format: Format,
     kind: Option<Kind>,
@@ -94,9 +96,9 @@ pub fn import(
     progress: impl FnMut(u64),
 ) -> Result<Report> {
     if is_dry {
-        db.rehearse_here(|tx| import_with(input, format, kind, progress, |batch| write(tx, batch)))
+        db.rehearse_here(|tx| import_with(input, format, kind, progress, |batch| write(tx, actor, batch)))
     } else {
-        import_with(input, format, kind, progress, |batch| db.write_here(|tx| write(tx, batch)))
+        import_with(input, format, kind, progress, |batch| db.write_here(|tx| write(tx, actor, batch)))
     }
 }
 
@@ -143,10 +145,10 @@ impl Report {
     }
 }
 
-fn write(tx: &Tx<'_>, people: Vec<(u64, Person)>) -> Result<Vec<Outcome>> {
+fn write(tx: &Tx<'_>, actor: &Actor, people: Vec<(u64, Person)>) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::with_capacity(people.len());
     for (line, person) in people {
-        match tx.savepoint(|tx| write_one(tx, person)) {
+        match tx.savepoint(|tx| write_one(tx, actor, person)) {
             Ok(has_changed) => outcomes.push((line, Ok(has_changed))),
             // A refusal is about this line; anything else is about the machine and ends the import.
             Err(refusal) if refusal.cause().is_none() => outcomes.push((line, Err(describe(&refusal)))),
@@ -156,10 +158,10 @@ fn write(tx: &Tx<'_>, people: Vec<(u64, Person)>) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-fn write_one(tx: &Tx<'_>, person: Person) -> Result<bool> {
+fn write_one(tx: &Tx<'_>, actor: &Actor, person: Person) -> Result<bool> {
     match person {
-        Person::Mentor(record) => apply(tx, *record).map(|put| put.has_changed),
-        Person::Mentee(mentee) => mentees::put(tx, &mentee),
+        Person::Mentor(record) => apply(tx, actor, *record).map(|put| put.has_changed),
+        Person::Mentee(mentee) => mentees::put(tx, actor, &mentee),
     }
 }
 

@@ -2,7 +2,7 @@
 //! wrong type, unreadable, or readable but wrong, each with its own status and words.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -24,6 +24,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let body = body(request, state).await?;
         from_json(&body).map(Json).map_err(Into::into)
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Refusal;
+
+    /// A request that names no type for its body has none.
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Refusal> {
+        if !request.headers().contains_key(CONTENT_TYPE) {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
     }
 }
 
@@ -82,7 +94,8 @@ fn is_json(kind: Option<&axum::http::HeaderValue>) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Refusal> {
+/// The whole body, unless it is larger than the route takes.
+pub(super) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Refusal> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         let error = match rejection.into_response().status() {
             axum::http::StatusCode::PAYLOAD_TOO_LARGE => Error::too_large("That is more than is accepted here."),

@@ -141,12 +141,22 @@ pub fn time(when: &When) -> Markup {
     html! { time datetime=(when.iso) { (when.label) } }
 }
 
+/// Whether an address is one that a photo is shown from: over https, or a picture kept here.
+fn is_photo(address: &str) -> bool {
+    let is_kept_here = address.strip_prefix("/photos/").is_some_and(|rest| {
+        let is_plain =
+            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        rest.split_once('/').is_some_and(|(user, version)| is_plain(user) && is_plain(version))
+    });
+    is_kept_here || address.starts_with("https://")
+}
+
 /// Draws a photo, or initials on a colour that stays with the name.
 #[must_use]
 pub fn portrait(name: &str, photo_url: Option<&str>) -> Markup {
     let tone = name.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % 6;
     html! {
-        @if let Some(address) = photo_url.filter(|address| address.starts_with("https://")) {
+        @if let Some(address) = photo_url.filter(|address| is_photo(address)) {
             img.portrait src=(address) alt={ "Photo of " (name) } width="64" height="64" loading="lazy" referrerpolicy="no-referrer";
         } @else {
             span class={ "portrait tone-" (tone) } aria-hidden="true" { (initials(name)) }
@@ -325,6 +335,10 @@ mod tests {
     fn a_portrait_falls_back_to_initials() {
         assert!(portrait("Rosa-Linda de Chaves", None).into_string().contains(">RC<"));
         assert!(portrait("ångström", Some("javascript:alert(1)")).into_string().contains(">Å<"));
+        for odd in ["/photos/", "//evil.example/a", "/photos/../a", "/photos/a/b/c", "/photos/a?b/c", "/assets/a/b"] {
+            assert!(!portrait("Bo", Some(odd)).into_string().contains("<img"), "{odd}");
+        }
+        assert!(portrait("Bo", Some("/photos/a1-b2/c3")).into_string().contains("src=\"/photos/a1-b2/c3\""));
         assert!(portrait("", None).into_string().contains("aria-hidden=\"true\"></span>"));
         let photo = portrait("A \"B\" C", Some("https://example.org/a.jpg\" onload=\"x")).into_string();
         assert!(photo.contains("alt=\"Photo of A &quot;B&quot; C\"") && !photo.contains("\" onload"), "{photo}");

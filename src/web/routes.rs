@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::routing::{get, post};
 use utoipa_axum::routes;
 
-use super::api::{auth, logins, matches, mentors, operations, outbox, people, recovery};
+use super::api::{auth, logins, matches, mentors, operations, outbox, people, photos, profiles, recovery};
 use super::limits::Rate;
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
@@ -13,12 +13,23 @@ use crate::accounts::tokens::Scope;
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
 const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
 /// The whole table.
 pub fn table() -> Vec<Route> {
-    [matching(), signing_in(), own_account(), staff(), operations(), pages_of_everybody(), pages_of_accounts()].concat()
+    [
+        matching(),
+        signing_in(),
+        own_account(),
+        profiles_of_people(),
+        staff(),
+        operations(),
+        pages_of_everybody(),
+        pages_of_accounts(),
+    ]
+    .concat()
 }
 
 fn matching() -> Vec<Route> {
@@ -61,6 +72,34 @@ fn own_account() -> Vec<Route> {
         Route::api(GET, "/api/tokens", Who::SignedIn, || routes!(logins::list_tokens)),
         Route::api(POST, "/api/tokens", Who::SignedIn, || routes!(logins::create_token)).guarded(),
         Route::api(DELETE, "/api/tokens/{id}", Who::SignedIn, || routes!(logins::revoke_token)).whose(Whose::Own),
+    ]
+}
+
+fn profiles_of_people() -> Vec<Route> {
+    vec![
+        Route::api(GET, "/api/profiles/{userId}", Who::SignedIn, || routes!(profiles::show))
+            .whose(Whose::OwnOrStaff)
+            .scope(Scope::ProfilesRead),
+        Route::api(PUT, "/api/profiles/{userId}", Who::SignedIn, || routes!(profiles::change))
+            .whose(Whose::OwnOrStaff)
+            .scope(Scope::ProfilesWrite),
+        Route::api(DELETE, "/api/profiles/{userId}", Who::SignedIn, || routes!(profiles::erase))
+            .whose(Whose::OwnOrStaff)
+            .rate(Rate::Credentials)
+            .guarded(),
+        Route::api(GET, "/api/profiles/{userId}/export", Who::SignedIn, || routes!(profiles::export))
+            .whose(Whose::Own)
+            .guarded(),
+        Route::api(PUT, "/api/profiles/{userId}/photo", Who::SignedIn, || routes!(photos::upload))
+            .whose(Whose::OwnOrStaff)
+            .scope(Scope::ProfilesWrite)
+            .body(photos::BODY_LIMIT),
+        Route::api(DELETE, "/api/profiles/{userId}/photo", Who::SignedIn, || routes!(photos::remove))
+            .whose(Whose::OwnOrStaff)
+            .scope(Scope::ProfilesWrite),
+        Route::page(GET, "/photos/{userId}/{version}", Who::SignedIn, || get(photos::show)).whose(Whose::OwnOrStaff),
+        Route::page(POST, "/profile/photo", Who::SignedIn, || post(photos::upload_form)).body(photos::BODY_LIMIT),
+        Route::page(POST, "/profile/photo/remove", Who::SignedIn, || post(photos::remove_form)),
     ]
 }
 

@@ -19,7 +19,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("booking", &["accounts", "audit", "clock", "db", "error", "ids", "mentors"]),
     ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors"]),
     ("sync", &["accounts", "audit", "clock", "db", "error", "mentors"]),
-    ("demo", &["accounts", "booking", "clock", "db", "error", "mentors", "sync"]),
+    ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
     ("worker", &["db", "error", "ids", "jobs", "mail", "matching"]),
     ("app", &["accounts", "clock", "config", "db", "demo", "error", "mail", "matching", "worker"]),
     (
@@ -60,6 +60,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("argon2", &["accounts/password.rs"]),
     ("governor", &["web/limits.rs"]),
     ("tower_governor", &["web/limits.rs"]),
+    ("image", &["accounts/photos/"]),
     ("figment", &["config/"]),
     ("clap", &["cli/"]),
 ];

@@ -3,10 +3,13 @@
 
 mod binary;
 mod house;
+mod leaving;
 mod letters;
 mod matching;
 mod openapi;
 mod pages;
+mod photos;
+mod profiles;
 mod quality;
 mod refusals;
 mod signing_in;

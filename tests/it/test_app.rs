@@ -6,10 +6,12 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tandem::accounts::{self, NewUser, Role};
 use tandem::app::App;
+use tandem::audit::Actor;
 use tandem::clock::{Clock, Moment};
 use tandem::config::{Config, Engine};
 use tandem::jobs;
 use tandem::mail::{Kept, Memory, Post};
+use tandem::sync::{self, Format};
 use tandem::worker;
 use tower::ServiceExt;
 
@@ -78,9 +80,16 @@ impl TestApp {
 
     /// Takes people in from lines as a program sends them, and waits until they can be found.
     pub fn import(&self, lines: &str) {
-        let report =
-            tandem::sync::import(&self.app.db, lines.as_bytes(), tandem::sync::Format::JsonLines, None, false, |_| ())
-                .expect("read to the end");
+        let report = sync::import(
+            &self.app.db,
+            &Actor::nobody("import"),
+            lines.as_bytes(),
+            Format::JsonLines,
+            None,
+            false,
+            |_| (),
+        )
+        .expect("read to the end");
         assert!(report.errors.is_empty(), "{:?}", report.errors);
         self.work();
     }

@@ -75,37 +75,16 @@ pub fn person(tx: &Tx<'_>, id: UserId) -> Result<Option<Person>> {
 /// `user_unknown`; `last_admin` where nobody would be left to run Tandem.
 pub fn change(tx: &Tx<'_>, actor: &Actor, id: UserId, role: Option<Role>, status: Option<Status>) -> Result<bool> {
     let before = super::user(tx, id)?.ok_or_else(unknown)?;
-    let (role, status) = (role.unwrap_or(before.role), status.unwrap_or(before.status));
-    if (role, status) == (before.role, before.status) {
-        return Ok(false);
-    }
-    let was_ruling = before.role == Role::Admin && before.status == Status::Active;
-    if was_ruling && (role, status) != (Role::Admin, Status::Active) {
-        keep_an_admin(tx)?;
-    }
-    store::put_standing(tx, id, role.name(), status.name())?;
-    super::end_logins(tx, id)?;
-    let about = id.to_string();
-    if role != before.role {
-        let (before, after) = (serde_json::json!({ "role": before.role }), serde_json::json!({ "role": role }));
-        audit::note(tx, actor, &Entry { kind: "user.role_changed", about: ("user", &about), before, after })?;
-    }
-    if status != before.status {
-        let (before, after) = (serde_json::json!({ "status": before.status }), serde_json::json!({ "status": status }));
-        audit::note(tx, actor, &Entry { kind: "user.status_changed", about: ("user", &about), before, after })?;
-    }
-    Ok(true)
-}
-
-/// Refuses to let the last admin go.
-///
-/// # Errors
-/// `last_admin`.
-pub fn keep_an_admin(tx: &Tx<'_>) -> Result<()> {
-    if store::n_active_admins(tx)? > 1 {
-        return Ok(());
-    }
-    Err(Error::conflict("last_admin", "This is the last admin: make somebody else one first."))
+    let has_new_role = match role {
+        Some(role) => super::set_role(tx, actor, &before, role)?,
+        None => false,
+    };
+    let as_it_is = super::user(tx, id)?.ok_or_else(unknown)?;
+    let has_new_status = match status {
+        Some(status) => super::set_status(tx, actor, &as_it_is, status)?,
+        None => false,
+    };
+    Ok(has_new_role || has_new_status)
 }
 
 /// Makes an account for somebody and sends them a link to choose a password.

@@ -48,21 +48,9 @@ pub(super) fn person(tx: &Tx<'_>, id: UserId) -> Result<Option<Person>> {
         .optional()?)
 }
 
-pub(super) fn put_standing(tx: &Tx<'_>, id: UserId, role: &str, status: &str) -> Result<()> {
-    tx.prepare_cached("update users set role = :role, status = :status, updated_at = :now where id = :id")?
-        .execute(named_params! { ":id": id, ":role": role, ":status": status, ":now": tx.now() })?;
-    Ok(())
-}
-
 pub(super) fn n_admins(tx: &Tx<'_>) -> Result<u64> {
-    count(tx, "select count(*) from users where role = 'admin' and deleted_at is null")
-}
-
-pub(super) fn n_active_admins(tx: &Tx<'_>) -> Result<u64> {
-    count(tx, "select count(*) from users where role = 'admin' and status = 'active' and deleted_at is null")
-}
-
-fn count(tx: &Tx<'_>, sql: &str) -> Result<u64> {
-    let n: i64 = tx.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    let n: i64 = tx
+        .prepare_cached("select count(*) from users where role = 'admin' and deleted_at is null")?
+        .query_row([], |row| row.get(0))?;
     Ok(n.cast_unsigned())
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::audit::Actor;
 use crate::cli::progress;
 use crate::config::Config;
 use crate::db::Db;
@@ -92,6 +93,7 @@ pub(super) fn fill(db: &Db, config: &Config, n: u32, filter_share: f64) -> Resul
     pool.dedup();
     let mut dice = Dice(0x5EED);
     let bar = progress::bar("Writing synthetic mentors", u64::from(n));
+    let actor = Actor::nobody("bench");
     let mut number = 0;
     while number < n {
         let end = n.min(number + BATCH);
@@ -99,7 +101,7 @@ pub(super) fn fill(db: &Db, config: &Config, n: u32, filter_share: f64) -> Resul
             for one in number..end {
                 // Spread evenly, so that every size has its share.
                 let is_kept = (f64::from(one) * filter_share).fract() < filter_share;
-                let put = mentors::put(tx, &format!("synthetic-{one}"), edit(&mut dice, &parts, one, is_kept))?;
+                let put = mentors::put(tx, &actor, &format!("synthetic-{one}"), edit(&mut dice, &parts, one, is_kept))?;
                 matching::put_vectors(tx, put.number, |text| {
                     real.get(text).cloned().unwrap_or_else(|| mixed(&mut dice, &pool))
                 })?;

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use self::measures::{Figures, Graded, Outcome, figures};
 use super::{progress, say, say_json};
 use crate::app::App;
+use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::error::{Error, OrInternal, Result};
@@ -101,8 +102,15 @@ pub(super) fn run(flags: Flags, args: &Args) -> Result<()> {
 
 /// Takes the mentors in and makes their vectors. Returns which mentor each record became.
 fn fill(app: &App, dir: &Path) -> Result<HashMap<String, MentorId>> {
-    let report =
-        sync::import(&app.db, open(dir, "mentors.jsonl")?, Format::JsonLines, Some(Kind::Mentors), false, |_| ())?;
+    let report = sync::import(
+        &app.db,
+        &Actor::nobody("eval"),
+        open(dir, "mentors.jsonl")?,
+        Format::JsonLines,
+        Some(Kind::Mentors),
+        false,
+        |_| (),
+    )?;
     if let Some(error) = report.errors.first() {
         return Err(Error::operator("bad_set", format!("mentors.jsonl, line {}: {}", error.line, error.problem)));
     }

@@ -7,4 +7,6 @@ pub mod mentors;
 pub mod operations;
 pub mod outbox;
 pub mod people;
+pub mod photos;
+pub mod profiles;
 pub mod recovery;

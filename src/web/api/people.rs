@@ -159,7 +159,7 @@ pub async fn change_with(app: &App, caller: &Caller, id: UserId, to: Standing) -
     app.db
         .write(move |tx| {
             if people::change(tx, &actor, id, to.role, to.status)? {
-                mentors::account_changed(tx, &actor, id)?;
+                mentors::account_changed(tx, id)?;
             }
             people::person(tx, id)?.ok_or_else(|| Error::not_found("user_unknown", "There is no such person."))
         })

@@ -1,0 +1,275 @@
+//! A partial change to a profile: what is missing stays, `null` clears, and everything that is
+//! wrong is said at once. Saying what is already so changes nothing.
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use super::checks::{self, Checks};
+use super::{Asker, changeable, forbidden};
+use crate::accounts::mentees;
+use crate::accounts::{self, Role, Status, User};
+use crate::audit::Actor;
+use crate::clock::Moment;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::ids::UserId;
+use crate::mentors::{self, Edit, Mentor, Patch, Visibility};
+
+/// What is to change. A mentee's own fields may stand on top or in `mentee`, which wins.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Change {
+    /// The name.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub name: Patch<String>,
+    /// IANA zone.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "Europe/Berlin")]
+    pub timezone: Patch<String>,
+    /// A picture's https address; pictures are uploaded elsewhere.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub image: Patch<String>,
+    /// For admins.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub role: Patch<Role>,
+    /// For staff.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub status: Patch<Status>,
+    /// A mentee's company.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub company: Patch<String>,
+    /// A mentee's stage.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub stage: Patch<String>,
+    /// A mentee's industry.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub industry: Patch<String>,
+    /// A mentee's goals.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub goals: Patch<String>,
+    /// What a mentor says of themselves.
+    pub mentor: Option<MentorChange>,
+    /// What a mentee says of themselves.
+    pub mentee: Option<MenteeChange>,
+}
+
+/// What is to change of what a mentor says of themselves, and of how the program treats them.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MentorChange {
+    /// One line.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub headline: Patch<String>,
+    /// Some paragraphs.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub bio: Patch<String>,
+    /// Where they work.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub company: Patch<String>,
+    /// As what.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub title: Patch<String>,
+    /// Fields of business, the foremost first.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub industries: Patch<Vec<String>>,
+    /// Stages of a company, the foremost first.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub stages: Patch<Vec<String>>,
+    /// Languages.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub languages: Patch<Vec<String>>,
+    /// Tags, each a text or an object.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<ExpertiseChange>>)]
+    pub expertise: Patch<Vec<ExpertiseChange>>,
+    /// `public`, `limited` or `private`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub visibility: Patch<Visibility>,
+    /// Sessions a week, at most 200.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    pub load_cap_per_week: Patch<u32>,
+    /// A picture (https).
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub photo_url: Patch<String>,
+    /// Their page on LinkedIn (https).
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub linkedin_url: Patch<String>,
+    /// Their own meeting room (https).
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub meeting_url: Patch<String>,
+    /// Whether the program has them in use; for staff.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    pub active: Patch<bool>,
+    /// Takes nobody new until then.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub paused_until: Patch<Moment>,
+}
+
+/// A tag: a text, or an object that says more.
+#[derive(Clone, Debug, PartialEq, ToSchema)]
+pub struct ExpertiseChange {
+    /// The tag.
+    pub area: String,
+    /// A finer word for it.
+    pub subarea: Option<String>,
+    /// How much it counts, 1 unless said otherwise.
+    #[schema(value_type = Option<f64>)]
+    pub weight: f64,
+}
+
+impl<'de> Deserialize<'de> for ExpertiseChange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Full {
+            area: String,
+            #[serde(default)]
+            subarea: Option<String>,
+            #[serde(default)]
+            weight: Option<f64>,
+        }
+
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = ExpertiseChange;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text or an object with `area`")
+            }
+
+            fn visit_str<E>(self, area: &str) -> Result<ExpertiseChange, E> {
+                Ok(ExpertiseChange { area: area.to_owned(), subarea: None, weight: 1.0 })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ExpertiseChange, A::Error> {
+                let Full { area, subarea, weight } = Full::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(ExpertiseChange { area, subarea, weight: weight.unwrap_or(1.0) })
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// What is to change of what a mentee says of themselves.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MenteeChange {
+    /// Where they work, or what they found.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub company: Patch<String>,
+    /// The company's stage.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub stage: Patch<String>,
+    /// Its field of business.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub industry: Patch<String>,
+    /// What they want to get done.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub goals: Patch<String>,
+}
+
+impl MenteeChange {
+    pub(super) fn says_nothing(&self) -> bool {
+        [&self.company, &self.stage, &self.industry, &self.goals].iter().all(|patch| **patch == Patch::Keep)
+    }
+}
+
+/// Changes a profile; returns whether anything is different now. `has_session_between` says whether
+/// the asker is a mentor who has a session with this person.
+///
+/// # Errors
+/// Those of `changeable`; `forbidden` for what only staff or only admins change; `Invalid` with
+/// every wrong field; `last_admin`.
+pub fn change(
+    tx: &Tx<'_>,
+    actor: &Actor,
+    asker: &Asker,
+    user: UserId,
+    has_session_between: bool,
+    change: Change,
+) -> Result<bool> {
+    let person = changeable(tx, asker, user, has_session_between)?;
+    let mentor = mentors::of_user(tx, user)?;
+    may_change(asker, &person, mentor.as_ref(), &change)?;
+    let mut checks = Checks::default();
+    let role = checks.kept("role", &change.role, person.role);
+    let status = checks.kept("status", &change.status, person.status);
+    let (mentee_id, mentee) = mentees::of_user(tx, user)?.unzip();
+    let details = checks::details(&mut checks, &person, &change);
+    let is_mentee = mentee_id.is_some() || role == Role::Mentee;
+    let mentee = checks::mentee(&mut checks, is_mentee, mentee.unwrap_or_default(), &change);
+    let is_mentor = mentor.is_some() || role == Role::Mentor;
+    let edit = checks::mentor(&mut checks, is_mentor, change.mentor);
+    checks.done()?;
+
+    let mut has_changed = accounts::set_details(tx, actor, &person, &details)?;
+    has_changed |= accounts::set_role(tx, actor, &person, role)?;
+    has_changed |= accounts::set_status(tx, actor, &User { role, ..person.clone() }, status)?;
+    if has_changed {
+        mentors::account_changed(tx, user)?;
+    }
+    if let Some(mentee) = mentee {
+        has_changed |= mentees::set(tx, actor, user, &mentee)?;
+    }
+    if let Some(edit) = edit {
+        has_changed |= put_mentor(tx, actor, user, edit)?;
+    }
+    Ok(has_changed)
+}
+
+fn put_mentor(tx: &Tx<'_>, actor: &Actor, user: UserId, edit: Edit) -> Result<bool> {
+    let put = match mentors::of_user(tx, user)? {
+        Some(mentor) => mentors::change(tx, actor, mentor, None, edit)?,
+        None => mentors::open(tx, actor, user, None, edit)?,
+    };
+    Ok(put.has_changed)
+}
+
+/// Refuses what is for staff, or for admins, unless it would change nothing.
+fn may_change(asker: &Asker, person: &User, mentor: Option<&Mentor>, change: &Change) -> Result<()> {
+    let is_other_role = matches!(change.role, Patch::Set(role) if role != person.role);
+    if is_other_role && asker.role != Role::Admin {
+        return Err(forbidden());
+    }
+    let is_other_status = matches!(change.status, Patch::Set(status) if status != person.status);
+    let is_active = mentor.is_none_or(|mentor| mentor.profile.is_active);
+    let is_other_use = change.mentor.as_ref().is_some_and(|change| match change.active {
+        Patch::Keep => false,
+        Patch::Clear => !is_active,
+        Patch::Set(active) => active != is_active,
+    });
+    if (is_other_status || is_other_use) && !asker.role.is_staff() {
+        return Err(forbidden());
+    }
+    Ok(())
+}
