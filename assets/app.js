@@ -57,6 +57,33 @@
     waiting = setTimeout(refresh, 250);
   });
 
+  // The browser knows its time zone; who sees it picked need not be asked.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const question of document.querySelectorAll("[data-zone]")) {
+    const list = question.querySelector("select");
+    if (![...list.options].some((option) => option.value === zone)) continue;
+    list.value = zone;
+    question.hidden = true;
+  }
+
+  // A password can be looked at while it is typed, a token can be copied.
+  for (const button of document.querySelectorAll("button[data-shows]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const field = document.getElementById(button.dataset.shows);
+      const isHidden = field.type === "password";
+      field.type = isHidden ? "text" : "password";
+      button.firstElementChild.textContent = isHidden ? "Hide" : "Show";
+    });
+  }
+  for (const button of document.querySelectorAll("button[data-copies]")) {
+    button.hidden = !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).value);
+      button.textContent = "Copied";
+    });
+  }
+
   // The demo's accounts fill the form in.
   for (const fill of document.querySelectorAll("button[data-email]")) {
     fill.hidden = false;

@@ -47,8 +47,14 @@ struct Link {
 
 const EVERYONE: &[&str] = &["mentee", "mentor", "pm", "admin"];
 
+const STAFF: &[&str] = &["pm", "admin"];
+
 /// The rooms a signed-in person can walk to. A new room adds one line here.
-const LINKS: &[Link] = &[Link { href: "/search", label: "Find a mentor", roles: EVERYONE }];
+const LINKS: &[Link] = &[
+    Link { href: "/search", label: "Find a mentor", roles: EVERYONE },
+    Link { href: "/profile", label: "Profile", roles: EVERYONE },
+    Link { href: "/admin", label: "Program", roles: STAFF },
+];
 
 /// Returns the whole document with `body` inside the main landmark.
 #[must_use]
@@ -64,6 +70,7 @@ pub fn page(frame: &Frame<'_>, body: Markup) -> Markup {
                 main #main tabindex="-1" { (body) }
                 footer.site-footer {
                     p { (frame.program) " runs on Tandem. Questions are answered on this server and sent nowhere else." }
+                    p { a href="/api/docs" { "API documentation" } }
                 }
             }
         }
@@ -122,9 +129,25 @@ fn navigation(viewer: &Viewer, path: &str) -> Markup {
 fn account(viewer: &Viewer) -> Markup {
     html! {
         div.account {
-            span.account-name { span.unseen { "Signed in as " } (viewer.name) }
+            a.account-name href="/profile" { span.unseen { "Signed in as " } bdi { (viewer.name) } }
             form action="/signout" method="post" {
                 button.quiet type="submit" { "Sign out" }
+            }
+        }
+    }
+}
+
+/// Draws the way between pages that belong together, the one at `path` marked.
+#[must_use]
+pub fn tabs(label: &str, path: &str, links: &[(&str, &str)]) -> Markup {
+    // Of `/admin` and `/admin/users` both hold the latter; the longer one is the page.
+    let here = links.iter().map(|(href, _)| *href).filter(|href| is_inside(path, href)).max_by_key(|href| href.len());
+    html! {
+        nav.tabs aria-label=(label) {
+            ul {
+                @for (href, label) in links {
+                    li { a href=(href) aria-current=[(here == Some(*href)).then_some("page")] { (label) } }
+                }
             }
         }
     }
@@ -272,7 +295,8 @@ mod tests {
     #[test]
     fn the_stylesheet_and_the_script_stay_small_and_fetch_nothing_from_elsewhere() {
         let (stylesheet, script) = (include_str!("../../assets/app.css"), include_str!("../../assets/app.js"));
-        assert!(stylesheet.len() < 20_000 && script.len() < 4_000);
+        // The account pages brought forms, lists of people, tables that fold up and buttons that show and copy.
+        assert!(stylesheet.len() < 26_000 && script.len() < 5_000, "{} and {}", stylesheet.len(), script.len());
         for text in [stylesheet, script] {
             assert!(!text.contains("http") && !text.contains("@import") && !text.contains("url("));
         }
@@ -296,6 +320,25 @@ mod tests {
     #[test]
     fn an_unknown_role_sees_no_links() {
         assert!(!drawn(Some(&viewer("stranger")), "/").contains("Find a mentor"));
+    }
+
+    #[test]
+    fn staff_see_the_way_to_the_program_and_others_do_not() {
+        for (role, is_staff) in [("mentee", false), ("mentor", false), ("pm", true), ("admin", true)] {
+            assert_eq!(drawn(Some(&viewer(role)), "/").contains("href=\"/admin\""), is_staff, "{role}");
+        }
+        assert!(drawn(Some(&viewer("mentee")), "/").contains("href=\"/profile\""));
+    }
+
+    #[test]
+    fn of_pages_that_hold_each_other_only_one_is_marked() {
+        let links = [("/admin", "Overview"), ("/admin/users", "Users")];
+        let marked = |path| {
+            let drawn = tabs("Program", path, &links).into_string();
+            assert_eq!(drawn.matches("aria-current").count(), 1, "{drawn}");
+            drawn.split("aria-current=\"page\">").nth(1).is_some_and(|rest| rest.starts_with("Users"))
+        };
+        assert!(marked("/admin/users") && marked("/admin/users/7") && !marked("/admin"));
     }
 
     fn marked(text: &str, matched: &[&str]) -> String {

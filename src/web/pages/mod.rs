@@ -1,9 +1,26 @@
 //! Pages for people: each reads like its JSON twin under `api` and calls the same verb.
 
+pub mod admin;
+pub mod admin_audit;
+pub mod admin_users;
+pub mod confirm;
+pub mod fields;
 pub mod home;
+pub mod links;
 pub mod mentor;
 pub mod outbox;
+pub mod pieces;
 pub mod problem;
+pub mod profile;
+pub mod profile_parts;
 pub mod search;
+pub mod security;
+pub mod setup;
 pub mod show;
 pub mod signin;
+pub mod signup;
+pub mod tokens;
+pub mod zones;
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,7 @@ fn signin_page(app: &App, email: String, next: String, error: Option<String>, st
     });
     // Sign-up has no page yet; the invitation to it appears with it.
     let _ = Signup::Open;
-    let view = signin::SigninView { email, next, error, demo: demo.collect(), is_signup_open: false };
+    let view = signin::SigninView { email, next, error, demo: demo.collect(), ..signin::SigninView::default() };
     (status, Html(signin::render(&frame(app, "Sign in", "/signin", None), &view).into_string())).into_response()
 }
 

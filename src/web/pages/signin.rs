@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::web::layout::{Frame, page};
+use crate::web::pages::pieces::notice;
 
 /// What the sign-in page shows.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct SigninView {
     pub demo: Vec<DemoAccount>,
     /// Whether anyone may make an account.
     pub is_signup_open: bool,
+    /// What has just gone well, such as a confirmed address or a new password.
+    pub notice: Option<String>,
 }
 
 /// An account of the demo program that anyone may use.
@@ -39,7 +42,9 @@ pub fn render(frame: &Frame<'_>, view: &SigninView) -> Markup {
             div.narrow {
                 h1 { "Sign in" }
                 p.lead { "Good to see you. Your next conversation is a few lines away." }
+                (notice(view.notice.as_deref()))
                 (form(view))
+                p.actions { a href="/forgot" { "Forgot your password?" } a href=(link_address(&view.next)) { "Get a sign-in link by mail" } }
                 @if view.is_signup_open {
                     p { "No account yet? " a href="/signup" { "Create one" } "." }
                 }
@@ -65,13 +70,19 @@ fn form(view: &SigninView) -> Markup {
             }
             div.field {
                 label for="password" { "Password" }
-                input #password name="password" type="password" autocomplete="current-password" required maxlength="128"
+                input #password name="password" type="password" autocomplete="current-password" required
                     autofocus[!view.email.is_empty()] aria-describedby=[described_by] aria-invalid=[is_invalid];
             }
             input type="hidden" name="next" value=(view.next);
             button.primary type="submit" { "Sign in" }
         }
     }
+}
+
+/// Returns where a letter with a sign-in link is asked for, keeping where one was going.
+fn link_address(next: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    if next.is_empty() { "/signin/link".into() } else { format!("/signin/link?{query}") }
 }
 
 fn demo(accounts: &[DemoAccount]) -> Markup {
