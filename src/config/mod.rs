@@ -2,8 +2,10 @@
 //! never read again. A key nobody knows is an error, not a shrug.
 
 mod layers;
+mod providers;
 mod show;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 pub use layers::Flags;
+pub use providers::{Provider, is_private};
 pub use show::{Setting, settings};
 
 /// The annotated defaults, the very file that stands at the top of the repository.
@@ -81,6 +84,9 @@ pub struct Accounts {
     pub login_idle_days: u32,
     /// Days after which a sign-in ends in any case.
     pub login_max_days: u32,
+    /// Other places that people may sign in with, by their ids.
+    #[serde(default)]
+    pub providers: BTreeMap<String, Provider>,
 }
 
 /// `accounts.verify_email`: `"auto"`, `true` or `false`.
@@ -284,7 +290,7 @@ impl Config {
         if self.data_dir.as_os_str().is_empty() {
             return Err(wrong("data_dir", "must not be empty"));
         }
-        Ok(())
+        self.accounts.providers.iter().try_for_each(|(id, provider)| providers::check(id, provider))
     }
 }
 
