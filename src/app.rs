@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::accounts::Passwords;
+use crate::accounts::oidc::{PATIENCE, Providers};
 use crate::clock::Clock;
 use crate::config::{Config, Tier};
 use crate::db::{Db, DirectoryLock};
@@ -25,6 +26,8 @@ pub struct App {
     pub matcher: Arc<Matcher>,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
+    /// Other places that people may sign in with.
+    pub providers: Arc<Providers>,
     /// The demo program's accounts, where this is the demo.
     pub demo: Option<Arc<Demo>>,
     lock: Arc<DirectoryLock>,
@@ -55,8 +58,9 @@ impl App {
             }
         });
         let passwords = Passwords::new()?;
+        let providers = Arc::new(Providers::new(&config.accounts.providers, &config.public_url(), PATIENCE)?);
         let demo = Demo::of(&db)?.map(Arc::new);
-        Ok(Self { config: Arc::new(config), db, matcher, passwords, demo, lock })
+        Ok(Self { config: Arc::new(config), db, matcher, passwords, providers, demo, lock })
     }
 
     /// Starts the background workers.

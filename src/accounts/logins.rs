@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Passwords, Status, User, email_key, store};
 use crate::clock::Moment;
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::error::{Error, OrInternal, Result};
 use crate::ids::LoginId;
 
@@ -61,18 +61,17 @@ pub async fn sign_in(
     let Some((user, _)) = found.filter(|(user, _)| is_right && user.status == Status::Active) else {
         return Err(Error::bad_credentials());
     };
+    db.write(move |tx| open(tx, rules, user, &device)).await
+}
+
+/// Opens a login for a person who has proved who they are: the login and the secret for the cookie.
+pub(super) fn open(tx: &Tx<'_>, rules: LoginRules, user: User, device: &Device) -> Result<(Login, String)> {
     let secret = random_secret()?;
-    let hash = secret_hash(&secret);
-    let login = db
-        .write(move |tx| {
-            let expires_at = tx.now().plus_days(i64::from(rules.max_days));
-            let id = LoginId::random();
-            store::insert_login(tx, id, user.id, &hash, &device, expires_at)?;
-            store::note_login(tx, user.id)?;
-            Ok(Login { id, user, expires_at })
-        })
-        .await?;
-    Ok((login, secret))
+    let expires_at = tx.now().plus_days(i64::from(rules.max_days));
+    let id = LoginId::random();
+    store::insert_login(tx, id, user.id, &secret_hash(&secret), device, expires_at)?;
+    store::note_login(tx, user.id)?;
+    Ok((Login { id, user, expires_at }, secret))
 }
 
 /// Who holds this secret, if the login has not ended and the account is in use.

@@ -3,6 +3,7 @@
 
 mod logins;
 pub mod mentees;
+pub mod oidc;
 mod password;
 mod store;
 pub mod tokens;

@@ -57,6 +57,9 @@ const PLACES: &[(&str, &[&str])] = &[
     ("simsimd", &["matching/vectors/"]),
     ("argon2", &["accounts/password.rs"]),
     ("figment", &["config/"]),
+    ("openidconnect", &["accounts/oidc/"]),
+    ("reqwest", &["accounts/oidc/http.rs"]),
+    ("rustls", &["accounts/oidc/http.rs"]),
     ("clap", &["cli/"]),
 ];
 
