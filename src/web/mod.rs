@@ -9,6 +9,7 @@ pub mod error;
 pub mod extract;
 pub mod identity;
 pub mod layout;
+pub mod next;
 pub mod pages;
 mod router;
 

@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::api::{auth, matches, mentors, operations};
+use super::api::{auth, matches, mentors, oidc, operations};
 use super::error::Refusal;
 use super::{REQUEST_ID, assets, error, identity, pages};
 use crate::app::App;
@@ -52,6 +52,9 @@ fn interface() -> OpenApiRouter<App> {
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::sign_out))
         .routes(routes!(auth::session))
+        .routes(routes!(oidc::providers))
+        .routes(routes!(oidc::links))
+        .routes(routes!(oidc::unlink))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
 }
@@ -70,6 +73,9 @@ pub fn router(app: App) -> Router {
         .route("/", get(pages::show::home))
         .route("/signin", get(pages::show::signin).post(pages::show::sign_in))
         .route("/signout", post(pages::show::sign_out))
+        .route("/auth/oidc/{provider}", get(oidc::begin))
+        .route("/auth/oidc/{provider}/callback", get(oidc::callback))
+        .route("/auth/oidc/{provider}/link", post(oidc::link))
         .route("/search", get(pages::show::search))
         .route("/mentors/{id}", get(pages::show::mentor))
         .route("/assets/{name}", get(assets::show))

@@ -3,4 +3,5 @@
 pub mod auth;
 pub mod matches;
 pub mod mentors;
+pub mod oidc;
 pub mod operations;

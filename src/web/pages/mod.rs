@@ -2,6 +2,7 @@
 
 pub mod home;
 pub mod mentor;
+pub mod onward;
 pub mod problem;
 pub mod search;
 pub mod show;

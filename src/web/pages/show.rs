@@ -22,6 +22,7 @@ use crate::web::error::Refusal;
 use crate::web::extract::{Form, Id, Query};
 use crate::web::identity::{self, SignedIn};
 use crate::web::layout::{Frame, Viewer, When};
+use crate::web::next;
 
 /// Values offered for each filter: the most common ones.
 const CHOICES: usize = 24;
@@ -48,14 +49,17 @@ pub struct SigninQuery {
 
 /// `GET /signin`
 pub async fn signin(State(app): State<App>, login: Option<SignedIn>, Query(query): Query<SigninQuery>) -> Response {
-    let next = local_path(&query.next);
+    let next = next::local_path(&query.next);
     if login.is_some() {
         return Redirect::to(&next).into_response();
     }
     signin_page(&app, String::new(), next, None, StatusCode::OK)
 }
 
-fn signin_page(app: &App, email: String, next: String, error: Option<String>, status: StatusCode) -> Response {
+/// The sign-in page, after a failure with the reason.
+pub fn signin_page(app: &App, email: String, next: String, error: Option<String>, status: StatusCode) -> Response {
+    let providers =
+        app.providers.names().map(|(id, name)| signin::ProviderView { id: id.to_owned(), name: name.to_owned() });
     let demo = app.demo.iter().flat_map(|demo| demo.accounts()).map(|account| signin::DemoAccount {
         role: account.role.to_owned(),
         email: account.email.to_owned(),
@@ -63,7 +67,14 @@ fn signin_page(app: &App, email: String, next: String, error: Option<String>, st
     });
     // Sign-up has no page yet; the invitation to it appears with it.
     let _ = Signup::Open;
-    let view = signin::SigninView { email, next, error, demo: demo.collect(), is_signup_open: false };
+    let view = signin::SigninView {
+        email,
+        next,
+        error,
+        providers: providers.collect(),
+        demo: demo.collect(),
+        is_signup_open: false,
+    };
     (status, Html(signin::render(&frame(app, "Sign in", "/signin", None), &view).into_string())).into_response()
 }
 
@@ -83,7 +94,7 @@ pub async fn sign_in(
     headers: HeaderMap,
     Form(form): Form<SigninForm>,
 ) -> Result<Response, Refusal> {
-    let next = local_path(&form.next);
+    let next = next::local_path(&form.next);
     let device = identity::device(&headers, address.map(|address| address.0.0.ip()));
     let outcome =
         accounts::sign_in(&app.db, &app.passwords, identity::rules(&app), &form.email, form.password, device).await;
@@ -105,16 +116,6 @@ pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Resp
         accounts::sign_out(&app.db, &secret).await?;
     }
     Ok(([(header::SET_COOKIE, identity::clear_cookie(&app))], Redirect::to("/signin")).into_response())
-}
-
-/// A path of this site, or the search page: nobody is sent elsewhere by a link.
-fn local_path(next: &str) -> String {
-    let is_local = next.starts_with('/')
-        && !next.starts_with("//")
-        && !next.contains('\\')
-        && !next.contains(|letter: char| letter.is_control() || letter.is_whitespace())
-        && next.len() <= 4_000;
-    if is_local { next.to_owned() } else { "/search".to_owned() }
 }
 
 /// `GET /search`
@@ -314,17 +315,4 @@ fn days(slots: &[Slot], zone: &str) -> Vec<DayView> {
         }
     }
     days
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_is_sent_elsewhere_by_a_link() {
-        for next in ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "", "/a\r\nSet-Cookie: x=y"] {
-            assert_eq!(local_path(next), "/search", "{next}");
-        }
-        assert_eq!(local_path("/mentors/1?from=/search"), "/mentors/1?from=/search");
-    }
 }

@@ -13,10 +13,29 @@ pub struct SigninView {
     pub next: String,
     /// Why the last attempt failed.
     pub error: Option<String>,
+    /// Other places to sign in with.
+    pub providers: Vec<ProviderView>,
     /// Ready-made accounts; filled in the demo program only.
     pub demo: Vec<DemoAccount>,
     /// Whether anyone may make an account.
     pub is_signup_open: bool,
+}
+
+/// A place that people may sign in with.
+#[derive(Clone, Debug)]
+pub struct ProviderView {
+    /// What it is called in addresses.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+}
+
+impl ProviderView {
+    /// Where a sign-in with it begins.
+    fn href(&self, next: &str) -> String {
+        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        format!("/auth/oidc/{}?next={next}", self.id)
+    }
 }
 
 /// An account of the demo program that anyone may use.
@@ -40,6 +59,13 @@ pub fn render(frame: &Frame<'_>, view: &SigninView) -> Markup {
                 h1 { "Sign in" }
                 p.lead { "Good to see you. Your next conversation is a few lines away." }
                 (form(view))
+                @if !view.providers.is_empty() {
+                    div.stack {
+                        @for provider in &view.providers {
+                            a.button href=(provider.href(&view.next)) { "Continue with " (provider.name) }
+                        }
+                    }
+                }
                 @if view.is_signup_open {
                     p { "No account yet? " a href="/signup" { "Create one" } "." }
                 }
@@ -124,6 +150,19 @@ mod tests {
         assert!(
             document.contains("autocomplete=\"username\"") && document.contains("autocomplete=\"current-password\"")
         );
+    }
+
+    #[test]
+    fn other_places_to_sign_in_with_are_links_that_remember_where_to_go() {
+        let provider = ProviderView { id: "google".into(), name: "Google <3".into() };
+        let document = drawn(&SigninView {
+            next: "/search?q=a&within=7".into(),
+            providers: vec![provider],
+            ..SigninView::default()
+        });
+        assert!(document.contains("href=\"/auth/oidc/google?next=%2Fsearch%3Fq%3Da%26within%3D7\""), "{document}");
+        assert!(document.contains("Continue with Google &lt;3"));
+        assert!(!drawn(&SigninView::default()).contains("Continue with"));
     }
 
     #[test]
