@@ -4,8 +4,11 @@
 mod binary;
 mod house;
 mod matching;
+mod oidc;
+mod oidc_accounts;
 mod openapi;
 mod pages;
+mod provider;
 mod quality;
 mod refusals;
 mod signing_in;

@@ -54,10 +54,20 @@ impl TestApp {
         Self::open(directory)
     }
 
+    /// An empty house whose operator has changed some settings.
+    pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::build(tempfile::tempdir().expect("a temporary directory"), change)
+    }
+
     /// A house on a directory that may have been lived in.
     pub fn open(directory: tempfile::TempDir) -> Self {
+        Self::build(directory, |_| ())
+    }
+
+    fn build(directory: tempfile::TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::defaults_in(directory.path());
         config.embedding.engine = Engine::Rten;
+        change(&mut config);
         let clock = Clock::fixed(Moment::parse("2030-03-04T09:00:00Z").expect("a time"));
         let app = App::open(config, clock, "test").expect("the house opens");
         let router = tandem::web::router(app.clone());
