@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::accounts::Passwords;
+use crate::accounts::oidc::{PATIENCE, Providers};
 use crate::accounts::photos::Photos;
 use crate::clock::Clock;
 use crate::config::{Config, Tier};
@@ -31,6 +32,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Makes pictures of uploads.
     pub photos: Photos,
+    /// Other places that people may sign in with.
+    pub providers: Arc<Providers>,
     /// The demo program's accounts, where this is the demo.
     pub demo: Option<Arc<Demo>>,
     lock: Arc<DirectoryLock>,
@@ -71,9 +74,10 @@ impl App {
             }
         });
         let passwords = Passwords::new()?;
+        let providers = Arc::new(Providers::new(&config.accounts.providers, &config.public_url(), PATIENCE)?);
         let demo = Demo::of(&db)?.map(Arc::new);
         let photos = Photos::default();
-        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, photos, demo, lock })
+        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, photos, providers, demo, lock })
     }
 
     /// Starts the background workers.

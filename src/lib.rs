@@ -11,7 +11,7 @@
 //! | [`audit`] | what changed, who did it, what it was before; append-only | hold a secret |
 //! | [`jobs`] | a queue in the database, written in the transaction that causes the work | run a job |
 //! | [`mail`] | letters queued in the transaction that causes them, sent or kept and tried again | know why a letter is written |
-//! | [`accounts`] | people, passwords, sign-ins, roles, mentees' profiles | keep a secret that can be read back |
+//! | [`accounts`] | people, passwords, sign-ins here and with other providers, roles, mentees' profiles | keep a secret that can be read back |
 //! | [`mentors`] | mentors' profiles; every change goes through `put` or `change` | decide who is relevant |
 //! | [`booking`] | offered time | (sessions come with office hours) |
 //! | [`matching`] | a question becomes ranked mentors with scores that add up and reasons that hold | read the database while it answers |

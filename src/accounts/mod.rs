@@ -8,6 +8,7 @@ mod links;
 mod locks;
 pub mod logins;
 pub mod mentees;
+pub mod oidc;
 mod password;
 pub mod people;
 pub mod photos;

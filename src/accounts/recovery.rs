@@ -8,7 +8,7 @@ use super::{Passwords, Status, User, email_key, store, tokens};
 use crate::audit::{self, Actor, Entry};
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
-use crate::ids::LoginId;
+use crate::ids::{LoginId, UserId};
 use crate::mail::{self, Letterhead};
 
 /// Sends a link that signs in, if the address has an account in use. Nobody learns which.
@@ -160,14 +160,20 @@ pub fn prove_address(tx: &Tx<'_>, user: &User) -> Result<()> {
     if store::is_verified(tx, user.id)? {
         return Ok(());
     }
-    store::clear_password(tx, user.id)?;
-    store::delete_logins_of(tx, user.id)?;
-    tokens::revoke_all(tx, user.id)?;
+    void_past(tx, user.id)?;
     store::delete_provider_links_of(tx, user.id)?;
     store::set_verified(tx, user.id)?;
     let (actor, id) = (Actor::user(user.id, ""), user.id.to_string());
     let entry = Entry { kind: "user.verified", about: ("user", &id), before: ().into(), after: ().into() };
     audit::note(tx, &actor, &entry)
+}
+
+/// Takes away what somebody who is not the owner may have set up to come back with, linked providers aside.
+pub(super) fn void_past(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    store::clear_password(tx, user)?;
+    store::delete_logins_of(tx, user)?;
+    tokens::revoke_all(tx, user)?;
+    store::void_what_is_open(tx, user)
 }
 
 fn put_password(

@@ -125,6 +125,14 @@ pub(super) fn set_verified(tx: &Tx<'_>, id: UserId) -> Result<()> {
     Ok(())
 }
 
+/// Voids what was mailed or begun for an account: links in letters, and linking under way.
+pub(super) fn void_what_is_open(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    tx.prepare_cached("delete from verification_tokens where user_id = :user")?
+        .execute(named_params! { ":user": user })?;
+    tx.prepare_cached("delete from oidc_flows where user_id = :user")?.execute(named_params! { ":user": user })?;
+    Ok(())
+}
+
 pub(super) fn delete_provider_links_of(tx: &Tx<'_>, user: UserId) -> Result<()> {
     tx.prepare_cached("delete from accounts where user_id = :user")?.execute(named_params! { ":user": user })?;
     Ok(())

@@ -2,9 +2,11 @@
 //! never read again. A key nobody knows is an error, not a shrug.
 
 mod layers;
+mod providers;
 mod show;
 mod smtp;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 pub use layers::Flags;
+pub use providers::{Provider, is_private};
 pub use show::{Setting, settings};
 pub use smtp::{Guard, SmtpServer};
 
@@ -84,6 +87,9 @@ pub struct Accounts {
     pub login_idle_days: u32,
     /// Days after which a sign-in ends in any case.
     pub login_max_days: u32,
+    /// Other places that people may sign in with, by their ids.
+    #[serde(default)]
+    pub providers: BTreeMap<String, Provider>,
 }
 
 /// `accounts.verify_email`: `"auto"`, `true` or `false`.
@@ -326,7 +332,7 @@ impl Config {
         if !self.mail.from.contains('@') || self.mail.from.contains(char::is_control) {
             return Err(wrong("mail.from", "must be an address like: Tandem <tandem@example.org>"));
         }
-        Ok(())
+        self.accounts.providers.iter().try_for_each(|(id, provider)| providers::check(id, provider))
     }
 }
 

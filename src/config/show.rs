@@ -3,11 +3,16 @@
 use figment::value::{Dict, Value};
 
 use super::layers::{self, Flags};
+use super::providers;
 use crate::error::Result;
 
 /// Keys whose values are never shown and may come from a file named in the environment.
-pub(super) const SECRETS: &[&str] =
-    &["mail.smtp_url", "sync.airtable_secret", "sync.airtable_secret_previous", "cron.secret"];
+const SECRETS: &[&str] = &["mail.smtp_url", "sync.airtable_secret", "sync.airtable_secret_previous", "cron.secret"];
+
+/// Whether a key's value is a secret.
+pub(super) fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key) || providers::is_secret(key)
+}
 
 /// One key as it stands.
 #[derive(Debug, serde::Serialize)]
@@ -30,7 +35,7 @@ pub fn settings(flags: &Flags) -> Result<Vec<Setting>> {
     let mut settings = Vec::new();
     for key in keys_of(&all) {
         let value = figment.find_value(&key).map_err(layers::explain)?;
-        let is_set_secret = SECRETS.contains(&key.as_str()) && value.as_str().is_some_and(|text| !text.is_empty());
+        let is_set_secret = is_secret(&key) && value.as_str().is_some_and(|text| !text.is_empty());
         let origin = figment.find_metadata(&key).map_or_else(|| "default".to_owned(), |it| it.name.to_string());
         let value = if is_set_secret { "(hidden)".to_owned() } else { written(&value) };
         settings.push(Setting { key, value, origin });

@@ -106,3 +106,80 @@ fn a_wrong_mail_server_or_sender_is_named_by_its_key_and_not_repeated() {
         assert!(refusal.starts_with(key) && !refusal.contains("sesame"), "{refusal}");
     }
 }
+
+const GOOGLE: &str = "[accounts.providers.google]\nname = \"Google\"\nissuer = \"https://accounts.google.com\"\n\
+                      client_id = \"tandem\"\nclient_secret = \"open sesame\"\n";
+
+#[test]
+fn providers_are_named_by_the_operator_and_there_are_none_to_begin_with() {
+    assert!(load(&Flags::default(), &[]).expect("the defaults").accounts.providers.is_empty());
+    let other = "[accounts.providers.work-2]\nname = \"Work\"\nissuer = \"http://127.0.0.1:7000/realms/a\"\n\
+                 client_id = \"t\"\nscopes = [\"openid\", \"email\"]\n";
+    let (_keep, flags) = file(&format!("{GOOGLE}{other}"));
+    let config = load(&flags, &[]).expect("two right providers");
+    let google = &config.accounts.providers["google"];
+    assert_eq!((google.name.as_str(), google.client_secret.as_str()), ("Google", "open sesame"));
+    assert_eq!(google.scopes, ["openid", "email", "profile"]);
+    assert_eq!(config.accounts.providers["work-2"].scopes, ["openid", "email"]);
+}
+
+#[test]
+fn a_provider_may_stand_in_the_environment_alone_with_its_secret_in_a_file() {
+    let (keep, _) = file("");
+    let secret = keep.path().join("secret");
+    std::fs::write(&secret, "0042\n").expect("a file");
+    let path = secret.display().to_string();
+    let environment = [
+        ("TANDEM_ACCOUNTS__PROVIDERS__MY_WORK__NAME", "Work"),
+        ("TANDEM_ACCOUNTS__PROVIDERS__MY_WORK__ISSUER", "https://id.example.org"),
+        ("TANDEM_ACCOUNTS__PROVIDERS__MY_WORK__CLIENT_ID", "123"),
+        ("TANDEM_ACCOUNTS__PROVIDERS__MY_WORK__CLIENT_SECRET_FILE", &path),
+        ("TANDEM_ACCOUNTS__PROVIDERS__MY_WORK__SCOPES", "[openid, email]"),
+    ];
+    let config = load(&Flags::default(), &environment).expect("all of it is right");
+    let work = &config.accounts.providers["my-work"];
+    assert_eq!((work.client_id.as_str(), work.client_secret.as_str()), ("123", "0042"));
+    assert_eq!(work.scopes, ["openid", "email"]);
+}
+
+#[test]
+fn a_providers_unknown_key_is_an_error_that_names_its_neighbour() {
+    let (_keep, flags) = file(&GOOGLE.replace("client_id", "client_ident"));
+    let refusal = load(&flags, &[]).expect_err("no such leaf").to_string();
+    assert!(refusal.contains("did you mean `accounts.providers.google.client_id`?"), "{refusal}");
+    for key in ["providers = 1", "providers.google = 1", "[accounts.providers.google.deep]\nname = \"x\""] {
+        let (_keep, flags) = file(&format!("[accounts]\n{key}\n"));
+        assert!(load(&flags, &[]).is_err(), "{key}");
+    }
+    let refusal = load(&Flags::default(), &[("TANDEM_ACCOUNTS__PROVIDERS__GOOGLE__CLIENT", "x")]);
+    assert!(refusal.expect_err("nor this").to_string().contains("TANDEM_ACCOUNTS__PROVIDERS__GOOGLE__CLIENT"));
+}
+
+#[test]
+fn a_provider_is_checked_before_anybody_is_sent_there() {
+    for (right, wrong) in [
+        ("https://accounts.google.com", "http://accounts.google.com"),
+        ("https://accounts.google.com", "http://127.0.0.1.evil.example"),
+        ("https://accounts.google.com", "accounts.google.com"),
+        ("https://accounts.google.com", "https://accounts.google.com?x=y"),
+        ("https://accounts.google.com", "file:///etc/passwd"),
+        ("providers.google", "providers.Google"),
+        ("providers.google", "providers.goo_gle"),
+        ("\"Google\"", "\" \""),
+        ("\"tandem\"", "\"\""),
+        ("\"tandem\"", "\"tandem\"\nscopes = [\"openid email\"]"),
+    ] {
+        let (_keep, flags) = file(&GOOGLE.replace(right, wrong));
+        let refusal = load(&flags, &[]).expect_err(wrong).to_string();
+        assert!(refusal.contains("accounts.providers."), "{wrong}: {refusal}");
+    }
+}
+
+#[test]
+fn a_providers_secret_is_never_shown() {
+    let (_keep, flags) = file(GOOGLE);
+    let shown = settings(&flags).expect("the file is right");
+    let value = |key: &str| shown.iter().find(|it| it.key == key).expect("it is a setting").value.clone();
+    assert_eq!(value("accounts.providers.google.client_secret"), "(hidden)");
+    assert_eq!(value("accounts.providers.google.issuer"), "\"https://accounts.google.com\"");
+}

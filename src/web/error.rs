@@ -24,12 +24,22 @@ impl From<Error> for Refusal {
 
 /// An error on its way out, carried in the response until its face is known.
 #[derive(Clone)]
-struct Carried(std::sync::Arc<Error>);
+struct Carried {
+    error: std::sync::Arc<Error>,
+    has_face: bool,
+}
+
+/// A refusal that a page of its own tells, drawn with the status that fits. It is logged like any other.
+pub fn told(error: Error, page: impl FnOnce(StatusCode) -> Response) -> Response {
+    let mut response = page(status(error.kind));
+    response.extensions_mut().insert(Carried { error: std::sync::Arc::new(error), has_face: true });
+    response
+}
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = status(self.0.kind).into_response();
-        response.extensions_mut().insert(Carried(std::sync::Arc::new(self.0)));
+        response.extensions_mut().insert(Carried { error: std::sync::Arc::new(self.0), has_face: false });
         response
     }
 }
@@ -59,14 +69,16 @@ pub async fn faces(axum::extract::State(app): axum::extract::State<App>, request
     let target = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
     let headers = request.headers().clone();
     let mut response = next.run(request).await;
-    let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() else { return response };
+    let Some(Carried { error, has_face }) = response.extensions_mut().remove::<Carried>() else { return response };
     if error.kind == Kind::Internal {
         tracing::error!(request_id, path, code = error.code, cause = error.cause(), "{error}");
     } else if let Some(cause) = error.cause() {
         tracing::warn!(request_id, path, code = error.code, cause, "{error}");
     }
     let is_api = path.starts_with("/api/");
-    let mut faced = if is_api {
+    let mut faced = if has_face {
+        response
+    } else if is_api {
         as_json(&error, &request_id)
     } else if error.kind == Kind::SignedOut && is_signin_wanted {
         redirect_with_next("/signin", &target)

@@ -185,7 +185,11 @@ fn cookie_name(app: &App) -> &'static str {
 
 /// The login's secret in the request's cookies.
 pub fn secret(app: &App, headers: &HeaderMap) -> Option<String> {
-    let name = cookie_name(app);
+    cookie(headers, cookie_name(app))
+}
+
+/// The value of a cookie of ours.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
     cookies.flat_map(|line| line.split(';')).find_map(|pair| {
         let (key, value) = pair.trim().split_once('=')?;

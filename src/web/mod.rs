@@ -11,6 +11,7 @@ pub mod extract;
 pub mod identity;
 pub mod layout;
 pub mod limits;
+pub mod next;
 pub mod pages;
 pub mod route;
 mod router;

@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::routing::{get, post};
 use utoipa_axum::routes;
 
-use super::api::{auth, logins, matches, mentors, operations, outbox, people, photos, profiles, recovery};
+use super::api::{auth, logins, matches, mentors, oidc, operations, outbox, people, photos, profiles, recovery};
 use super::limits::Rate;
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
@@ -22,6 +22,7 @@ pub fn table() -> Vec<Route> {
     [
         matching(),
         signing_in(),
+        providers(),
         own_account(),
         profiles_of_people(),
         staff(),
@@ -59,6 +60,19 @@ fn signing_in() -> Vec<Route> {
         Route::api(POST, "/api/auth/verify-email", Who::Anyone, || routes!(recovery::verify_email))
             .whose(Whose::Holder)
             .rate(Rate::Credentials),
+    ]
+}
+
+fn providers() -> Vec<Route> {
+    vec![
+        Route::api(GET, "/api/auth/providers", Who::Anyone, || routes!(oidc::providers)),
+        Route::api(GET, "/api/auth/links", Who::SignedIn, || routes!(oidc::links)),
+        Route::api(DELETE, "/api/auth/links/{id}", Who::SignedIn, || routes!(oidc::unlink)).whose(Whose::Own).guarded(),
+        Route::page(GET, "/auth/oidc/{provider}", Who::Anyone, || get(oidc::begin)).rate(Rate::Credentials),
+        Route::page(GET, "/auth/oidc/{provider}/callback", Who::Anyone, || get(oidc::callback))
+            .whose(Whose::Holder)
+            .rate(Rate::Credentials),
+        Route::page(POST, "/auth/oidc/{provider}/link", Who::SignedIn, || post(oidc::link)).guarded(),
     ]
 }
 

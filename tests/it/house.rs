@@ -62,6 +62,9 @@ const PLACES: &[(&str, &[&str])] = &[
     ("tower_governor", &["web/limits.rs"]),
     ("image", &["accounts/photos/"]),
     ("figment", &["config/"]),
+    ("openidconnect", &["accounts/oidc/"]),
+    ("reqwest", &["accounts/oidc/http.rs"]),
+    ("rustls", &["accounts/oidc/http.rs"]),
     ("clap", &["cli/"]),
 ];
 

@@ -57,6 +57,12 @@ impl TestApp {
         Self::open(directory)
     }
 
+    /// An empty house whose operator has changed some settings.
+    pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::build(directory, Post::Memory(Memory::default()), change)
+    }
+
     /// A house on a directory that may have been lived in.
     pub fn open(directory: tempfile::TempDir) -> Self {
         Self::open_with(directory, Post::Memory(Memory::default()))
@@ -64,8 +70,13 @@ impl TestApp {
 
     /// The same with a way for letters that is no memory.
     pub fn open_with(directory: tempfile::TempDir, post: Post) -> Self {
+        Self::build(directory, post, |_| ())
+    }
+
+    fn build(directory: tempfile::TempDir, post: Post, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::defaults_in(directory.path());
         config.embedding.engine = Engine::Rten;
+        change(&mut config);
         let clock = Clock::fixed(Moment::parse("2030-03-04T09:00:00Z").expect("a time"));
         let app = App::open_with(config, clock, "test", post).expect("the house opens");
         let router = tandem::web::router(app.clone());

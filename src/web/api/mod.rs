@@ -4,6 +4,7 @@ pub mod auth;
 pub mod logins;
 pub mod matches;
 pub mod mentors;
+pub mod oidc;
 pub mod operations;
 pub mod outbox;
 pub mod people;

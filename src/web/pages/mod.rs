@@ -8,6 +8,7 @@ pub mod fields;
 pub mod home;
 pub mod links;
 pub mod mentor;
+pub mod onward;
 pub mod outbox;
 pub mod pieces;
 pub mod problem;

@@ -6,6 +6,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::mentor::{CardView, DayView, MentorView, ReasonView, SignalView, SlotView, TagView};
+use super::pieces::ProviderView;
 use super::search::{AnswerView, Asked, ChoiceView, Outcome, SearchView};
 use super::{home, mentor, search, signin};
 use crate::accounts;
@@ -20,11 +21,12 @@ use crate::web::error::Refusal;
 use crate::web::extract::{Form, Id, Query};
 use crate::web::identity::{self, SignedIn, Visitor};
 use crate::web::layout::{Frame, Viewer, When};
+use crate::web::next;
 
 /// Values offered for each filter: the most common ones.
 const CHOICES: usize = 24;
 
-fn frame<'a>(app: &'a App, title: &'a str, path: &'a str, viewer: Option<&'a Viewer>) -> Frame<'a> {
+pub(super) fn frame<'a>(app: &'a App, title: &'a str, path: &'a str, viewer: Option<&'a Viewer>) -> Frame<'a> {
     Frame { title, path, viewer, program: &app.config.program.name, assets: HASH }
 }
 
@@ -33,7 +35,10 @@ pub async fn home(State(app): State<App>, login: Option<SignedIn>) -> Response {
     if login.is_some() {
         return Redirect::to("/search").into_response();
     }
-    let view = home::HomeView { n_mentors: app.matcher.n_visible(), is_signup_open: false };
+    let view = home::HomeView {
+        n_mentors: app.matcher.n_visible(),
+        is_signup_open: app.config.accounts.signup == Signup::Open,
+    };
     Html(home::render(&frame(&app, &app.config.program.name, "/", None), &view).into_string()).into_response()
 }
 
@@ -42,26 +47,57 @@ pub async fn home(State(app): State<App>, login: Option<SignedIn>) -> Response {
 #[serde(default)]
 pub struct SigninQuery {
     next: String,
+    /// Names what has just gone well: `verified`, `password`.
+    done: String,
 }
 
 /// `GET /signin`
 pub async fn signin(State(app): State<App>, login: Option<SignedIn>, Query(query): Query<SigninQuery>) -> Response {
-    let next = local_path(&query.next);
+    let next = next::local_path(&query.next);
     if login.is_some() {
         return Redirect::to(&next).into_response();
     }
-    signin_page(&app, String::new(), next, None, StatusCode::OK)
+    let notice = match query.done.as_str() {
+        "verified" => Some("Your address is confirmed. Sign in and you are there.".to_owned()),
+        "password" => Some("Your new password is set. Sign in with it.".to_owned()),
+        "gone" => Some("Your account is deleted. Thank you for having been here.".to_owned()),
+        _ => None,
+    };
+    signin_page_with(&app, String::new(), next, None, notice, StatusCode::OK)
 }
 
-fn signin_page(app: &App, email: String, next: String, error: Option<String>, status: StatusCode) -> Response {
+/// The places that people may sign in with.
+pub(super) fn providers(app: &App) -> Vec<ProviderView> {
+    app.providers.names().map(|(id, name)| ProviderView { id: id.to_owned(), name: name.to_owned() }).collect()
+}
+
+/// The sign-in page, after a failure with the reason.
+pub fn signin_page(app: &App, email: String, next: String, error: Option<String>, status: StatusCode) -> Response {
+    signin_page_with(app, email, next, error, None, status)
+}
+
+fn signin_page_with(
+    app: &App,
+    email: String,
+    next: String,
+    error: Option<String>,
+    notice: Option<String>,
+    status: StatusCode,
+) -> Response {
     let demo = app.demo.iter().flat_map(|demo| demo.accounts()).map(|account| signin::DemoAccount {
         role: account.role.to_owned(),
         email: account.email.to_owned(),
         password: account.password.to_owned(),
     });
-    // Sign-up has no page yet; the invitation to it appears with it.
-    let _ = Signup::Open;
-    let view = signin::SigninView { email, next, error, demo: demo.collect(), ..signin::SigninView::default() };
+    let view = signin::SigninView {
+        email,
+        next,
+        error,
+        notice,
+        providers: providers(app),
+        demo: demo.collect(),
+        is_signup_open: app.config.accounts.signup == Signup::Open,
+    };
     (status, Html(signin::render(&frame(app, "Sign in", "/signin", None), &view).into_string())).into_response()
 }
 
@@ -81,7 +117,7 @@ pub async fn sign_in(
     headers: HeaderMap,
     Form(form): Form<SigninForm>,
 ) -> Result<Response, Refusal> {
-    let next = local_path(&form.next);
+    let next = next::local_path(&form.next);
     let outcome =
         accounts::sign_in(&app.db, &app.passwords, identity::rules(&app), &form.email, form.password, device).await;
     match outcome {
@@ -101,16 +137,6 @@ pub async fn sign_in(
 pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Result<Response, Refusal> {
     identity::end_former(&app, &headers).await?;
     Ok(([(header::SET_COOKIE, identity::clear_cookie(&app))], Redirect::to("/signin")).into_response())
-}
-
-/// A path of this site, or the search page: nobody is sent elsewhere by a link.
-fn local_path(next: &str) -> String {
-    let is_local = next.starts_with('/')
-        && !next.starts_with("//")
-        && !next.contains('\\')
-        && !next.contains(|letter: char| letter.is_control() || letter.is_whitespace())
-        && next.len() <= 4_000;
-    if is_local { next.to_owned() } else { "/search".to_owned() }
 }
 
 /// `GET /search`
@@ -236,7 +262,7 @@ fn card_view(it: &Match, zone: &str) -> CardView {
     }
 }
 
-fn when(moment: Moment, zone: &str, format: &str) -> When {
+pub(super) fn when(moment: Moment, zone: &str, format: &str) -> When {
     let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
     When { iso: moment.to_string(), label: moment.utc().with_timezone(&zone).format(format).to_string() }
 }
@@ -310,17 +336,4 @@ fn days(slots: &[Slot], zone: &str) -> Vec<DayView> {
         }
     }
     days
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_is_sent_elsewhere_by_a_link() {
-        for next in ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "", "/a\r\nSet-Cookie: x=y"] {
-            assert_eq!(local_path(next), "/search", "{next}");
-        }
-        assert_eq!(local_path("/mentors/1?from=/search"), "/mentors/1?from=/search");
-    }
 }

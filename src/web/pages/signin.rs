@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::web::layout::{Frame, page};
-use crate::web::pages::pieces::notice;
+use crate::web::pages::pieces::{ProviderView, notice, providers};
 
 /// What the sign-in page shows.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,8 @@ pub struct SigninView {
     pub next: String,
     /// Why the last attempt failed.
     pub error: Option<String>,
+    /// Other places to sign in with.
+    pub providers: Vec<ProviderView>,
     /// Ready-made accounts; filled in the demo program only.
     pub demo: Vec<DemoAccount>,
     /// Whether anyone may make an account.
@@ -44,6 +46,7 @@ pub fn render(frame: &Frame<'_>, view: &SigninView) -> Markup {
                 p.lead { "Good to see you. Your next conversation is a few lines away." }
                 (notice(view.notice.as_deref()))
                 (form(view))
+                (providers(&view.providers, &view.next))
                 p.actions { a href="/forgot" { "Forgot your password?" } a href=(link_address(&view.next)) { "Get a sign-in link by mail" } }
                 @if view.is_signup_open {
                     p { "No account yet? " a href="/signup" { "Create one" } "." }
@@ -135,6 +138,19 @@ mod tests {
         assert!(
             document.contains("autocomplete=\"username\"") && document.contains("autocomplete=\"current-password\"")
         );
+    }
+
+    #[test]
+    fn other_places_to_sign_in_with_are_links_that_remember_where_to_go() {
+        let provider = ProviderView { id: "google".into(), name: "Google <3".into() };
+        let document = drawn(&SigninView {
+            next: "/search?q=a&within=7".into(),
+            providers: vec![provider],
+            ..SigninView::default()
+        });
+        assert!(document.contains("href=\"/auth/oidc/google?next=%2Fsearch%3Fq%3Da%26within%3D7\""), "{document}");
+        assert!(document.contains("Continue with Google &lt;3"));
+        assert!(!drawn(&SigninView::default()).contains("Continue with"));
     }
 
     #[test]
