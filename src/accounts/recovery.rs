@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 use crate::ids::{LoginId, UserId};
 use crate::mail::{self, Letterhead};
 
+/// The links that lead to a password of one's own.
+const SETS_PASSWORD: &[Purpose] = &[Purpose::ResetPassword, Purpose::Invite];
+
 /// Sends a link that signs in, if the address has an account in use. Nobody learns which.
 ///
 /// # Errors
@@ -58,6 +61,17 @@ pub fn sign_in(tx: &Tx<'_>, rules: LoginRules, secret: &str, device: &Device) ->
     logins::open(tx, rules, user, device)
 }
 
+/// Whose password a link from a letter would set, and whether it is an invitation; it is not used up.
+///
+/// # Errors
+/// `link_dead`.
+pub fn behind_link(tx: &Tx<'_>, secret: &str) -> Result<(User, bool)> {
+    let (purpose, link) = links::peek(tx, SETS_PASSWORD, secret)?.ok_or_else(links::dead)?;
+    let user = link.user.map_or(Ok(None), |user| store::by_id(tx, user))?;
+    let user = user.filter(|user| user.status == Status::Active).ok_or_else(links::dead)?;
+    Ok((user, purpose == Purpose::Invite))
+}
+
 /// Sets the password behind a link from a letter (forgotten, or invited) and ends every login.
 ///
 /// # Errors
@@ -70,22 +84,15 @@ pub async fn reset(
     password: String,
     address: String,
 ) -> Result<User> {
-    const PURPOSES: &[Purpose] = &[Purpose::ResetPassword, Purpose::Invite];
     let looked = secret.clone();
     // Looked at first: a hash is dear, and a dead link should not buy one.
-    let found = db
-        .read(move |tx| {
-            let Some((_, link)) = links::peek(tx, PURPOSES, &looked)? else { return Ok(None) };
-            link.user.map_or(Ok(None), |user| store::by_id(tx, user))
-        })
-        .await?;
-    let user = found.ok_or_else(links::dead)?;
+    let (user, _) = db.read(move |tx| behind_link(tx, &looked)).await?;
     let hash = passwords.hash_for(password, &[&user.email, &user.name]).await?;
     db.write(move |tx| {
-        let user = redeem(tx, PURPOSES, &secret)?;
+        let user = redeem(tx, SETS_PASSWORD, &secret)?;
         prove_address(tx, &user)?;
         let key = email_key(&user.email);
-        PURPOSES.iter().try_for_each(|purpose| links::end(tx, *purpose, &key))?;
+        SETS_PASSWORD.iter().try_for_each(|purpose| links::end(tx, *purpose, &key))?;
         put_password(tx, &head, &user, &hash, None, &address)?;
         Ok(user)
     })

@@ -107,6 +107,14 @@ pub fn entries(tx: &Tx<'_>, filter: &Filter, limit: u32) -> Result<Vec<Event>> {
     store::entries(tx, filter, limit)
 }
 
+/// The kinds of entries that there are, in the order of their names.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn kinds(tx: &Tx<'_>) -> Result<Vec<String>> {
+    store::kinds(tx)
+}
+
 /// The entries as a CSV file that a spreadsheet opens without running anything in it.
 ///
 /// # Errors

@@ -44,3 +44,9 @@ pub(super) fn entries(tx: &Tx<'_>, filter: &Filter, limit: u32) -> Result<Vec<Ev
     )?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
+
+pub(super) fn kinds(tx: &Tx<'_>) -> Result<Vec<String>> {
+    let mut statement = tx.prepare_cached("select distinct type from events order by type limit 200")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -7,6 +7,7 @@ use utoipa_axum::routes;
 
 use super::api::{auth, logins, matches, mentors, oidc, operations, outbox, people, photos, profiles, recovery};
 use super::limits::Rate;
+use super::pages::{arriving, own, safety, staff};
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
 use crate::accounts::tokens::Scope;
@@ -25,10 +26,12 @@ pub fn table() -> Vec<Route> {
         providers(),
         own_account(),
         profiles_of_people(),
-        staff(),
+        staff_interface(),
         operations(),
         pages_of_everybody(),
         pages_of_accounts(),
+        pages_of_ones_own(),
+        pages_of_staff(),
     ]
     .concat()
 }
@@ -117,7 +120,7 @@ fn profiles_of_people() -> Vec<Route> {
     ]
 }
 
-fn staff() -> Vec<Route> {
+fn staff_interface() -> Vec<Route> {
     vec![
         Route::api(GET, "/api/admin/users", Who::STAFF, || routes!(people::list)).scope(Scope::StaffRead),
         Route::api(POST, "/api/admin/users", Who::ADMINS, || routes!(people::invite))
@@ -159,5 +162,64 @@ fn pages_of_everybody() -> Vec<Route> {
 }
 
 fn pages_of_accounts() -> Vec<Route> {
-    vec![]
+    vec![
+        Route::page(GET, "/signup", Who::Anyone, || get(arriving::signup)),
+        Route::page(POST, "/signup", Who::Anyone, || post(arriving::sign_up)).rate(Rate::Credentials),
+        Route::page(GET, "/verify", Who::Anyone, || get(arriving::verify)).whose(Whose::Holder),
+        Route::page(POST, "/verify", Who::Anyone, || post(arriving::verify_now))
+            .whose(Whose::Holder)
+            .rate(Rate::Credentials),
+        Route::page(GET, "/signin/link", Who::Anyone, || get(arriving::link)).whose(Whose::Holder),
+        Route::page(POST, "/signin/link", Who::Anyone, || post(arriving::link_now))
+            .whose(Whose::Holder)
+            .rate(Rate::Letter),
+        Route::page(GET, "/forgot", Who::Anyone, || get(arriving::forgot)),
+        Route::page(POST, "/forgot", Who::Anyone, || post(arriving::forgot_now)).rate(Rate::Letter),
+        Route::page(GET, "/reset", Who::Anyone, || get(arriving::reset)).whose(Whose::Holder),
+        Route::page(POST, "/reset", Who::Anyone, || post(arriving::reset_now))
+            .whose(Whose::Holder)
+            .rate(Rate::Credentials),
+        Route::page(GET, "/setup", Who::Anyone, || get(arriving::set_up)).whose(Whose::Holder),
+        Route::page(POST, "/setup", Who::Anyone, || post(arriving::set_up_now))
+            .whose(Whose::Holder)
+            .rate(Rate::Credentials),
+    ]
+}
+
+fn pages_of_ones_own() -> Vec<Route> {
+    vec![
+        Route::page(GET, "/profile", Who::SignedIn, || get(own::show)),
+        Route::page(POST, "/profile", Who::SignedIn, || post(own::save)),
+        Route::page(POST, "/profile/photo/url", Who::SignedIn, || post(own::link_photo)),
+        Route::page(GET, "/profile/export", Who::SignedIn, || get(profiles::export_own)).guarded(),
+        Route::page(POST, "/profile/delete", Who::SignedIn, || post(own::leave)).rate(Rate::Credentials).guarded(),
+        Route::page(GET, "/confirm", Who::SignedIn, || get(own::confirm)),
+        Route::page(POST, "/confirm", Who::SignedIn, || post(own::confirm_now)).rate(Rate::Credentials),
+        Route::page(GET, "/profile/security", Who::SignedIn, || get(safety::show)),
+        Route::page(POST, "/profile/security/password", Who::SignedIn, || post(safety::password))
+            .rate(Rate::Credentials),
+        Route::page(POST, "/profile/security/logins/{id}/end", Who::SignedIn, || post(safety::end_login))
+            .whose(Whose::Own),
+        Route::page(POST, "/profile/security/logins/end-others", Who::SignedIn, || post(safety::end_others)),
+        Route::page(POST, "/profile/security/links/{id}/unlink", Who::SignedIn, || post(safety::unlink))
+            .whose(Whose::Own)
+            .guarded(),
+        Route::page(POST, "/profile/security/tokens", Who::SignedIn, || post(safety::create_token)).guarded(),
+        Route::page(POST, "/profile/security/tokens/{id}/revoke", Who::SignedIn, || post(safety::revoke_token))
+            .whose(Whose::Own),
+    ]
+}
+
+fn pages_of_staff() -> Vec<Route> {
+    vec![
+        Route::page(GET, "/admin", Who::STAFF, || get(staff::home)),
+        Route::page(GET, "/admin/users", Who::ADMINS, || get(staff::users)),
+        Route::page(POST, "/admin/users/invite", Who::ADMINS, || post(staff::invite)).rate(Rate::Letter).guarded(),
+        Route::page(POST, "/admin/users/{id}", Who::ADMINS, || post(staff::change_user)).guarded(),
+        Route::page(GET, "/admin/audit", Who::STAFF, || get(staff::audit_log)),
+        Route::page(GET, "/admin/audit.csv", Who::ADMINS, || get(staff::audit_file)).guarded(),
+        Route::page(GET, "/admin/outbox", Who::STAFF, || get(staff::letters)),
+        Route::page(GET, "/admin/outbox/{id}", Who::STAFF, || get(staff::letter)),
+        Route::page(POST, "/admin/outbox/{id}/retry", Who::STAFF, || post(staff::retry_letter)),
+    ]
 }

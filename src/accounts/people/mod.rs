@@ -25,6 +25,8 @@ pub struct Person {
     pub name: String,
     /// The address.
     pub email: String,
+    /// A picture's address.
+    pub image: Option<String>,
     /// What they may do.
     pub role: Role,
     /// Whether the account is in use.
@@ -37,6 +39,23 @@ pub struct Person {
     pub created_at: Moment,
     /// When they last signed in.
     pub last_login_at: Option<Moment>,
+}
+
+/// How many people of a role have an account in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Mentees.
+    pub mentees: u64,
+    /// Mentors.
+    pub mentors: u64,
+}
+
+/// Counts the people whose accounts are in use.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn counts(tx: &Tx<'_>) -> Result<Counts> {
+    store::counts(tx)
 }
 
 /// Which people to list. Everything that is given must fit.

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, named_params};
 
-use super::{Filter, Person};
+use super::{Counts, Filter, Person};
 use crate::accounts::Status;
 use crate::db::Tx;
 use crate::error::Result;
@@ -14,6 +14,7 @@ fn person_row(row: &Row<'_>) -> rusqlite::Result<Person> {
         id: user.id,
         name: user.name,
         email: user.email,
+        image: user.image,
         role: user.role,
         status: user.status,
         timezone: user.timezone,
@@ -46,6 +47,18 @@ pub(super) fn person(tx: &Tx<'_>, id: UserId) -> Result<Option<Person>> {
         )?
         .query_row(named_params! { ":id": id }, person_row)
         .optional()?)
+}
+
+pub(super) fn counts(tx: &Tx<'_>) -> Result<Counts> {
+    Ok(tx
+        .prepare_cached(
+            "select coalesce(sum(role = 'mentee'), 0) as mentees, coalesce(sum(role = 'mentor'), 0) as mentors
+             from users where status = 'active' and deleted_at is null",
+        )?
+        .query_row([], |row| {
+            let count = |name: &str| row.get::<_, i64>(name).map(i64::cast_unsigned);
+            Ok(Counts { mentees: count("mentees")?, mentors: count("mentors")? })
+        })?)
 }
 
 pub(super) fn n_admins(tx: &Tx<'_>) -> Result<u64> {

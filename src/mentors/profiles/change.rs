@@ -141,6 +141,13 @@ pub struct ExpertiseChange {
     pub weight: f64,
 }
 
+impl ExpertiseChange {
+    /// A tag with nothing more said about it.
+    pub const fn plain(area: String) -> Self {
+        Self { area, subarea: None, weight: 1.0 }
+    }
+}
+
 impl<'de> Deserialize<'de> for ExpertiseChange {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]

@@ -21,6 +21,7 @@ use crate::web::extract::{Id, Json};
 use crate::web::identity::{self, SignedIn};
 
 /// Who is asking, as the verbs on profiles want to know it.
+#[derive(Clone)]
 pub struct Asking {
     /// For the rules.
     pub asker: Asker,
@@ -158,8 +159,15 @@ pub async fn erase(
 ) -> Result<Response, Refusal> {
     let Json(Erasure { password }) = body.unwrap_or(Json(Erasure::default()));
     let is_own = asking.asker.user == user;
-    if is_own {
-        prove(&app, user, password).await?;
+    erase_with(&app, asking, user, password).await?;
+    let gone = StatusCode::NO_CONTENT.into_response();
+    Ok(if is_own { ([(header::SET_COOKIE, identity::clear_cookie(&app))], gone).into_response() } else { gone })
+}
+
+/// Erases a person: the verb that the JSON interface and the page share.
+pub async fn erase_with(app: &App, asking: Asking, user: UserId, password: Option<String>) -> Result<()> {
+    if asking.asker.user == user {
+        prove(app, user, password).await?;
     }
     app.db
         .write(move |tx| {
@@ -168,7 +176,11 @@ pub async fn erase(
             booking::withdraw_offers(tx, user)?;
             profiles::erase(tx, &asking.actor, &asking.asker, user, has_session)
         })
-        .await?;
-    let gone = StatusCode::NO_CONTENT.into_response();
-    Ok(if is_own { ([(header::SET_COOKIE, identity::clear_cookie(&app))], gone).into_response() } else { gone })
+        .await
+}
+
+/// `GET /profile/export`: one's own, from one's own page.
+pub async fn export_own(state: State<App>, asking: Asking) -> Result<Response, Refusal> {
+    let user = asking.asker.user;
+    export(state, asking, Id(user)).await
 }

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod admin_audit;
 pub mod admin_users;
+pub mod arriving;
 pub mod confirm;
 pub mod fields;
 pub mod home;
@@ -10,16 +11,19 @@ pub mod links;
 pub mod mentor;
 pub mod onward;
 pub mod outbox;
+pub mod own;
 pub mod pieces;
 pub mod problem;
 pub mod profile;
 pub mod profile_parts;
+pub mod safety;
 pub mod search;
 pub mod security;
 pub mod setup;
 pub mod show;
 pub mod signin;
 pub mod signup;
+pub mod staff;
 pub mod tokens;
 pub mod zones;
 

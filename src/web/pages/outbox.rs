@@ -77,7 +77,7 @@ pub fn render(frame: &Frame<'_>, view: &OutboxView) -> Markup {
     page(
         frame,
         html! {
-            h1 { "Letters" }
+            (super::admin::head(frame, "Letters"))
             @if let Some(notice) = &view.notice { p.notice role="status" { (notice) } }
             @if view.is_folder {
                 p.notice {
