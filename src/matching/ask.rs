@@ -80,7 +80,11 @@ impl Ask {
     pub fn check(question: Question) -> Result<Self> {
         let mut problems = BTreeMap::new();
         let text = question.query.trim();
-        if text.is_empty() {
+        // Marks of no width make nothing that anybody could have read.
+        let is_unseen = |letter: char| {
+            letter.is_whitespace() || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+        };
+        if text.chars().all(is_unseen) {
             problems.insert("query".to_owned(), "must not be blank".to_owned());
         } else if text.chars().count() > LONGEST_QUESTION {
             problems.insert("query".to_owned(), format!("must not be longer than {LONGEST_QUESTION} characters"));

@@ -140,6 +140,11 @@ impl<'a> Scales<'a> {
         &self.understood.seen.vector
     }
 
+    /// Whether the question has no word that says anything: stop words and single letters at most.
+    pub(super) fn is_wordless(&self) -> bool {
+        self.understood.asked.iter().all(|it| it.stem.is_ascii() && it.stem.len() < 2)
+    }
+
     /// The cosines of a mentor's tags with the question, each with the tag's place in the profile.
     pub(super) fn tag_cosines(&mut self, mentor: u32) -> impl Iterator<Item = (usize, f32)> {
         self.tags.of(mentor)

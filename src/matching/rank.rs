@@ -112,6 +112,7 @@ struct Weighed {
     /// Known of those who are weighed exactly.
     id: Option<MentorId>,
     relevance: f64,
+    is_literal: bool,
     shown: u8,
     total: f64,
 }
@@ -255,7 +256,8 @@ impl Weigh<'_> {
             Variant::Keyword => score.value(score::Signal::Keyword),
             Variant::Semantic => score.value(score::Signal::Semantic),
         };
-        Weighed { mentor, id, relevance: score.relevance, shown: score.shown(), total }
+        let is_literal = score.is_literal();
+        Weighed { mentor, id, relevance: score.relevance, is_literal, shown: score.shown(), total }
     }
 
     fn is_relevant(&self, it: &Weighed) -> bool {
@@ -268,7 +270,14 @@ impl Weigh<'_> {
     /// Whether somebody fits well enough for the question to be answered at all. A filter must not
     /// make a good question look like idle talk: whether it is one is decided by everybody.
     fn is_answered(&mut self, ranked: &[Weighed], eligible: &Bits, least: f64) -> bool {
-        if self.variant != Variant::All || ranked.iter().any(|it| it.relevance >= ANSWER) {
+        if self.variant != Variant::All {
+            return true;
+        }
+        // A question without a word that says anything is none, however near its vector lies to somebody.
+        if self.scales.is_wordless() {
+            return false;
+        }
+        if ranked.iter().any(|it| it.relevance >= ANSWER || it.is_literal) {
             return true;
         }
         let visible = self.live.roster.visible();

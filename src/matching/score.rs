@@ -99,6 +99,11 @@ const GATE_WIDTH: f64 = 0.045;
 const GATE_PROFILE: f64 = 0.25;
 const GATE_TAG: f64 = 0.25;
 
+/// The share of the question's words that a profile must use for its words alone to open the gate: who says
+/// literally what is asked for is no stranger to it, however odd the word. Half open, and how soon.
+const LITERAL_HALF: f64 = 0.55;
+const LITERAL_WIDTH: f64 = 0.02;
+
 /// The least relevance that is shown.
 pub const FLOOR: f64 = 0.15;
 
@@ -198,6 +203,11 @@ impl Score {
         self.parts().find(|part| part.signal == signal).map_or(0.0, |part| part.value)
     }
 
+    /// Whether the profile uses the question's words, whatever they mean.
+    pub fn is_literal(&self) -> bool {
+        self.value(Signal::Keyword) >= LITERAL_HALF
+    }
+
     /// The unrounded score, 0 to 100.
     pub fn total(&self) -> f64 {
         self.parts.iter().map(Part::points).sum()
@@ -241,11 +251,12 @@ pub fn judge(calibration: &Calibration, question: &Question, evidence: &Evidence
     let gate = logistic(
         (question.domain + GATE_PROFILE * profile + GATE_TAG * evidence.exactness.powi(2) - GATE_HALF) / GATE_WIDTH,
     );
+    let half = HALF_OF_MASS * question.mass;
+    let keyword = if half > 0.0 { evidence.bm25 / (evidence.bm25 + half) } else { 0.0 };
+    let gate = gate.max(logistic((keyword - LITERAL_HALF) / LITERAL_WIDTH));
     let semantic = logistic((profile - base - calibration.profile_half) / calibration.width);
     let by_meaning = logistic((tags - base - calibration.tag_half) / calibration.width);
     let expertise = by_meaning.max(evidence.coverage.powi(2));
-    let half = HALF_OF_MASS * question.mass;
-    let keyword = if half > 0.0 { evidence.bm25 / (evidence.bm25 + half) } else { 0.0 };
     let named_weight = if question.is_naming { NAMED_WEIGHT } else { 0.0 };
     let rest = (1.0 - CONTEXT_WEIGHT) * (1.0 - named_weight);
     let part = |signal, value: f64, weight| Part { signal, value: gate * value, weight };

@@ -2,6 +2,7 @@
 //! database, a real index and the real model; `binary` runs the program itself.
 
 mod binary;
+mod browser;
 mod house;
 mod leaving;
 mod letters;

@@ -1,0 +1,196 @@
+//! A newcomer's way through the pages in a real browser, on a phone's width, with scripts switched
+//! off. Needs `chromedriver` and Chromium; where they are missing it says so and passes, unless
+//! `TANDEM_TEST_ALL` insists.
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tandem::config::VerifyEmail;
+
+use crate::test_app::{TestApp, five_mentors};
+
+/// The key under which `WebDriver` names an element (W3C `WebDriver`, section 12.1).
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A browser that is driven over `WebDriver`.
+struct Browser {
+    _driver: Driver,
+    client: reqwest::Client,
+    session: String,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Starts one with scripts off, 390 pixels wide; `None` where there is no `chromedriver`.
+    async fn start() -> Option<Self> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(Driver)
+            .ok()?;
+        // Another test may have chosen the same one already.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
+        let address = format!("http://127.0.0.1:{port}");
+        let profile = tempfile::tempdir().expect("a directory");
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=390,844",
+            &format!("--user-data-dir={}", profile.path().display()),
+        ];
+        let options = json!({
+            "args": arguments,
+            "prefs": { "profile.managed_default_content_settings.javascript": 2 },
+        });
+        let ask =
+            json!({ "capabilities": { "alwaysMatch": { "browserName": "chrome", "goog:chromeOptions": options } } });
+        let mut session = None;
+        for _ in 0..100 {
+            let answer = client.post(format!("{address}/session")).json(&ask).send().await;
+            if let Ok(answer) = answer {
+                let answer: Value = answer.json().await.expect("JSON");
+                let id = answer["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("no browser: {answer}"));
+                session = Some(format!("{address}/session/{id}"));
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let session = session.expect("chromedriver answers");
+        Some(Self { _driver: driver, client, session, _profile: profile })
+    }
+
+    async fn send(&self, path: &str, body: Value) -> Value {
+        let answer = self.client.post(format!("{}/{path}", self.session)).json(&body).send().await.expect("an answer");
+        let is_well = answer.status().is_success();
+        let value: Value = answer.json().await.expect("JSON");
+        assert!(is_well, "{path} {body}: {value}");
+        value["value"].clone()
+    }
+
+    async fn read(&self, path: &str) -> String {
+        let answer = self.client.get(format!("{}/{path}", self.session)).send().await.expect("an answer");
+        let value: Value = answer.json().await.expect("JSON");
+        value["value"].as_str().unwrap_or_else(|| panic!("{path}: {value}")).to_owned()
+    }
+
+    async fn open(&self, address: &str) {
+        self.send("url", json!({ "url": address })).await;
+    }
+
+    async fn find(&self, selector: &str) -> String {
+        let found = self.send("element", json!({ "using": "css selector", "value": selector })).await;
+        found[ELEMENT].as_str().unwrap_or_else(|| panic!("{selector}: {found}")).to_owned()
+    }
+
+    async fn press(&self, selector: &str) {
+        let element = self.find(selector).await;
+        self.send(&format!("element/{element}/click"), json!({})).await;
+    }
+
+    async fn write(&self, selector: &str, text: &str) {
+        let element = self.find(selector).await;
+        self.send(&format!("element/{element}/value"), json!({ "text": text })).await;
+    }
+
+    async fn page(&self) -> String {
+        self.read("source").await
+    }
+
+    async fn path(&self) -> String {
+        let address = self.read("url").await;
+        address.splitn(4, '/').nth(3).map_or_else(String::new, |path| format!("/{path}"))
+    }
+}
+
+/// The process that drives the browser; it ends with the test, however that ends.
+struct Driver(Child);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Ending the driver ends its browser; one that is gone already is no loss.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Serves the house on a socket of this machine.
+async fn on_a_socket() -> (TestApp, String) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let house = TestApp::with(|config| {
+        config.server.listen = address;
+        config.accounts.verify_email = VerifyEmail::Always(true);
+    });
+    let service = tandem::web::router(house.app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    (house, format!("http://{address}"))
+}
+
+/// The address in the newest letter.
+fn newest_link(house: &TestApp) -> String {
+    let letters = house.letters();
+    letters.last().expect("a letter").link().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_gets_in_searches_and_recovers_the_password_without_scripts_on_a_phone() {
+    let Some(browser) = Browser::start().await else {
+        assert!(std::env::var_os("TANDEM_TEST_ALL").is_none(), "chromedriver is missing");
+        eprintln!("SKIPPED: chromedriver is not installed, so no browser walked through the pages");
+        return;
+    };
+    let (house, site) = on_a_socket().await;
+    house.import(&five_mentors());
+
+    browser.open(&format!("{site}/signup")).await;
+    browser.press("input[name=role][value=mentee]").await;
+    browser.write("input[name=name]", "Bo Newcomer").await;
+    browser.write("input[name=email]", "bo@example.org").await;
+    browser.write("input[name=password]", "short").await;
+    browser.press("#signup button[type=submit]").await;
+    assert!(browser.page().await.contains("must have 10 to 128 characters"));
+    browser.write("input[name=password]", "correct horse battery").await;
+    browser.press("#signup button[type=submit]").await;
+    assert!(browser.page().await.contains("Check your mail"));
+
+    browser.open(&newest_link(&house)).await;
+    browser.press("main form button[type=submit]").await;
+    assert!(browser.page().await.contains("Your address is confirmed"));
+    sign_in(&browser, "correct horse battery").await;
+    browser.write("#q", "How do I price a pilot?").await;
+    browser.press("#search button.primary, #search button[type=submit]").await;
+    let found = browser.page().await;
+    assert!(found.contains("data-testid=\"mentor-card\"") && found.contains("Pricing that sticks"), "{found}");
+    browser.press(".account form button").await;
+    assert_eq!(browser.path().await, "/signin");
+
+    browser.press("a[href='/forgot']").await;
+    browser.write("input[name=email]", "bo@example.org").await;
+    browser.press("#ask button[type=submit]").await;
+    assert!(browser.page().await.contains("Check your mail"));
+    browser.open(&newest_link(&house)).await;
+    browser.write("input[name=password]", "another horse battery").await;
+    browser.press("#reset button[type=submit]").await;
+    assert!(browser.page().await.contains("Your new password is set"));
+    sign_in(&browser, "another horse battery").await;
+    assert!(browser.path().await.starts_with("/search"));
+    house.work();
+}
+
+async fn sign_in(browser: &Browser, password: &str) {
+    browser.write("#signin input[name=email]", "bo@example.org").await;
+    browser.write("#signin input[name=password]", password).await;
+    browser.press("#signin button[type=submit]").await;
+}
