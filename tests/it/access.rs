@@ -68,7 +68,8 @@ impl Program {
         house.app.db.write_here(|tx| mail::queue(tx, &head, &letter)).expect("queued");
         house.work();
         let read = |tx: &Tx<'_>| {
-            let sql = "select (select id from mentors where visibility = 'public' limit 1), (select max(id) from outbox)";
+            let sql =
+                "select (select id from mentors where visibility = 'public' limit 1), (select max(id) from outbox)";
             Ok(tx.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
         };
         let (mentor, letter) = house.app.db.read_here(read).expect("read");
@@ -403,8 +404,8 @@ async fn a_stranger_to_the_object_neither_sees_nor_changes_it() {
                     continue;
                 }
                 let may_know = role.is_staff() || route.whose == Whose::OwnOrStaff;
-                let is_right = answer.status == StatusCode::NOT_FOUND
-                    || (may_know && answer.status == StatusCode::FORBIDDEN);
+                let is_right =
+                    answer.status == StatusCode::NOT_FOUND || (may_know && answer.status == StatusCode::FORBIDDEN);
                 assert!(is_right, "{shown}");
                 tells_nothing(&route, role.name(), &answer);
                 assert!(program.is_untouched(&owner), "{shown}");

@@ -2,6 +2,7 @@
 //! database, a real index and the real model; `binary` runs the program itself.
 
 mod access;
+mod advisories;
 mod binary;
 mod house;
 mod leaving;
