@@ -1,6 +1,8 @@
 //! The house from outside: one test binary. `TestApp` drives the router in memory on a real
 //! database, a real index and the real model; `binary` runs the program itself.
 
+mod access;
+mod advisories;
 mod binary;
 mod browser;
 mod house;

@@ -1,0 +1,546 @@
+//! The access matrix, made from the table of routes: every row is called as everybody it lets in and
+//! as everybody it does not, with real objects of somebody's. A row that is added is tried by itself.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::extract::connect_info::ConnectInfo;
+use axum::http::{Method, StatusCode, header};
+use chrono::TimeDelta;
+use serde_json::json;
+use tandem::accounts::tokens::{self, Scope};
+use tandem::accounts::{self, Device, LoginRules, NewUser, Role, logins};
+use tandem::audit::Actor;
+use tandem::db::Tx;
+use tandem::error::Result;
+use tandem::ids::{LoginId, TokenId, UserId};
+use tandem::mail::{self, Letter, Letterhead, Piece};
+use tandem::web::route::{BODY_LIMIT, FRESH_SECONDS, Handler, Route, Who, Whose};
+use tandem::web::routes;
+
+use crate::test_app::{Answer, PASSWORD, TestApp, five_mentors, request};
+
+pub const ROLES: [Role; 4] = [Role::Mentee, Role::Mentor, Role::Pm, Role::Admin];
+
+/// Stands in every field of every object that is somebody's: a refusal that holds it has told something.
+pub const SECRET: &str = "quagmirion";
+
+/// The version of everybody's photo here.
+const VERSION: &str = "0123456789abcdef";
+
+/// An account with one of everything that can be somebody's.
+pub struct Person {
+    pub id: UserId,
+    pub cookie: String,
+    pub login: LoginId,
+    pub token: TokenId,
+    pub link: String,
+}
+
+/// A house with mentors and one letter that was sent, and no rate limits: the matrix knocks a thousand times.
+pub struct Program {
+    pub house: TestApp,
+    mentor: String,
+    letter: i64,
+}
+
+/// How a caller shows who they are.
+#[derive(Clone, Debug)]
+pub enum By {
+    Nobody,
+    Cookie(String),
+    Token(String),
+}
+
+impl Program {
+    pub fn open() -> Self {
+        let house = TestApp::with(|config| config.limits.enabled = false);
+        house.import(&five_mentors());
+        let letter = Letter {
+            kind: "welcome",
+            to: format!("{SECRET}@example.org"),
+            to_name: SECRET.to_owned(),
+            subject: SECRET.to_owned(),
+            pieces: vec![Piece::Text(SECRET.to_owned())],
+            is_secret: false,
+        };
+        let head = Letterhead::of(&house.app.config);
+        house.app.db.write_here(|tx| mail::queue(tx, &head, &letter)).expect("queued");
+        house.work();
+        let read = |tx: &Tx<'_>| {
+            let sql =
+                "select (select id from mentors where visibility = 'public' limit 1), (select max(id) from outbox)";
+            Ok(tx.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+        };
+        let (mentor, letter) = house.app.db.read_here(read).expect("read");
+        Self { house, mentor, letter }
+    }
+
+    /// Somebody in whose every field `word` stands, with a login of their own beside the one they call by.
+    pub fn person(&self, role: Role, word: &str) -> Person {
+        self.house.app.db.write_here(|tx| person(tx, role, word)).expect("made")
+    }
+
+    /// A token of theirs that may do this.
+    pub fn token(&self, of: &Person, scopes: &[Scope]) -> By {
+        let made = self.house.app.db.write_here(|tx| {
+            // Fresh, for there may be fifty at most, and only this one is used.
+            tx.execute_batch(&format!("delete from api_tokens where user_id = '{}' and name = 'used'", of.id))?;
+            tokens::create(tx, &Actor::default(), of.id, "used", scopes, None)
+        });
+        By::Token(made.expect("made").1)
+    }
+
+    pub fn change(&self, sql: &str) {
+        self.house.app.db.write_here(|tx| Ok(tx.execute_batch(sql)?)).expect("changed");
+    }
+
+    /// The address of a row, its names replaced by objects of `owner`. A name that stands at a new place has
+    /// to be thought about: what does it name, and whose is it?
+    pub fn path(&self, route: &Route, owner: &Person) -> String {
+        let mut before = "";
+        let mut filled = Vec::new();
+        for segment in route.path.split('/') {
+            filled.push(match (before, segment) {
+                ("links", "{id}") => owner.link.clone(),
+                ("logins", "{id}") => owner.login.to_string(),
+                ("tokens", "{id}") => owner.token.to_string(),
+                ("users", "{id}") | ("profiles" | "photos", "{userId}") => owner.id.to_string(),
+                ("{userId}", "{version}") => VERSION.to_owned(),
+                ("outbox", "{id}") => self.letter.to_string(),
+                ("mentors", "{mentorId}" | "{id}") => self.mentor.clone(),
+                ("oidc", "{provider}") => "nowhere".to_owned(),
+                ("assets", "{name}") => "none.css".to_owned(),
+                (_, name) if name.contains('{') => panic!("{}: what is {name}, and whose?", route.path),
+                (_, plain) => plain.to_owned(),
+            });
+            before = segment;
+        }
+        filled.join("/")
+    }
+
+    /// Calls a row with a body that its handler understands, as our own pages would.
+    pub async fn call(&self, route: &Route, owner: &Person, by: &By) -> Answer {
+        let (kind, body) = body_of(route);
+        self.send(route, &self.path(route, owner), by, kind, body).await
+    }
+
+    pub async fn send(&self, route: &Route, path: &str, by: &By, kind: &str, body: Vec<u8>) -> Answer {
+        let cookie = if let By::Cookie(cookie) = by { Some(cookie.as_str()) } else { None };
+        let mut request = request(route.method.as_str(), path, cookie)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, kind)
+            .extension(ConnectInfo(std::net::SocketAddr::from(([192, 0, 2, 9], 4000))));
+        if let By::Token(token) = by {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        self.house.send(request.body(Body::from(body)).expect("a request")).await
+    }
+
+    /// How many rows each table holds.
+    pub fn counts(&self) -> Vec<(String, i64)> {
+        let count = |tx: &Tx<'_>| {
+            let mut tables = tx.prepare("select name from sqlite_schema where type = 'table' order by name")?;
+            let names = tables.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+            let counted = names.into_iter().map(|name| {
+                let n = tx.query_row(&format!("select count(*) from \"{name}\""), [], |row| row.get(0))?;
+                Ok((name, n))
+            });
+            counted.collect()
+        };
+        self.house.app.db.read_here(count).expect("counted")
+    }
+
+    /// Everything of theirs is still there and still as it was.
+    pub fn is_untouched(&self, person: &Person) -> bool {
+        let sql = format!(
+            "select (select count(*) from users where id = '{id}' and name = '{SECRET}' and deleted_at is null)
+                  + (select count(*) from logins where user_id = '{id}')
+                  + (select count(*) from api_tokens where id = '{token}' and revoked_at is null)
+                  + (select count(*) from accounts where id = '{link}')
+                  + (select count(*) from photos where user_id = '{id}' and version = '{VERSION}')",
+            id = person.id,
+            token = person.token,
+            link = person.link,
+        );
+        let n: i64 = self.house.app.db.read_here(|tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).expect("read");
+        n == 6
+    }
+}
+
+fn person(tx: &Tx<'_>, role: Role, word: &str) -> Result<Person> {
+    let email = format!("{word}-{}@example.org", UserId::random());
+    let new = NewUser { email, name: word.to_owned(), role, timezone: "UTC".to_owned(), password_hash: None };
+    let user = accounts::create(tx, &new)?;
+    let (id, link) = (user.id, UserId::random().to_string());
+    let rules = LoginRules { idle_days: 14, max_days: 60, is_guarded: false };
+    let device = Device { agent: word.to_owned(), address: word.to_owned(), network: word.to_owned() };
+    let (_, secret) = logins::open_first(tx, rules, user.clone(), &device)?;
+    let (login, _) = logins::open_first(tx, rules, user, &device)?;
+    let (token, _) = tokens::create(tx, &Actor::default(), id, word, &[Scope::MatchRead], None)?;
+    tx.execute_batch(&format!(
+        "update users set image = 'https://{word}.example/a.png' where id = '{id}';
+         insert into accounts values ('{link}', '{id}', '{word}', '{id}', '{word}@example.org', 0);
+         insert into photos values ('{id}', 'image/jpeg', cast('{word}' as blob), '{VERSION}', 0);"
+    ))?;
+    if role == Role::Mentee {
+        tx.execute_batch(&format!(
+            "insert into mentees values ('{}', '{id}', '{word}', '{word}', '{word}', '{word}', 0, 0);",
+            UserId::random()
+        ))?;
+    }
+    Ok(Person { id, cookie: format!("tandem_login={secret}"), login: login.id, token: token.id, link })
+}
+
+impl Person {
+    pub fn by_cookie(&self) -> By {
+        By::Cookie(self.cookie.clone())
+    }
+}
+
+pub fn is_page(route: &Route) -> bool {
+    matches!(route.handler, Handler::Page(_))
+}
+
+fn is_api(route: &Route) -> bool {
+    route.path.starts_with("/api/")
+}
+
+/// A role that the row lets in.
+pub fn allowed_role(route: &Route) -> Role {
+    ROLES.into_iter().find(|role| route.who.allows(*role)).expect("a row is for somebody")
+}
+
+/// Whether the address names something that is one person's.
+fn names_somebodys(route: &Route) -> bool {
+    ["/links/{id}", "/logins/{id}", "/tokens/{id}", "{userId}"].iter().any(|part| route.path.contains(part))
+}
+
+fn picture() -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(8, 8).write_to(&mut bytes, image::ImageFormat::Png).expect("encoded");
+    bytes.into_inner()
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+const UPLOAD: &str = "multipart/form-data; boundary=edge";
+
+fn body_of(route: &Route) -> (&'static str, Vec<u8>) {
+    match route.path {
+        "/api/profiles/{userId}/photo" => ("image/png", picture()),
+        "/api/profiles/{userId}" if route.method == Method::PUT => (JSON, b"{\"name\":\"Stolen\"}".to_vec()),
+        // A form without a password would be answered like a wrong one: with 401, which is no gate's.
+        _ if is_page(route) && route.who != Who::Anyone => (FORM, Vec::new()),
+        _ => (JSON, b"{}".to_vec()),
+    }
+}
+
+fn named(route: &Route, by: &str, answer: &Answer) -> String {
+    format!("{} {} as {by}: {} {}", route.method, route.path, answer.status, answer.text())
+}
+
+/// The gate, or what stands for it, has not let them in.
+fn is_shut_out(answer: &Answer) -> bool {
+    let goes = answer.header("location");
+    matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        || goes.starts_with("/signin?next=")
+        || goes.starts_with("/confirm?next=")
+}
+
+pub fn tells_nothing(route: &Route, by: &str, answer: &Answer) {
+    assert!(!answer.text().to_lowercase().contains(SECRET), "{}", named(route, by, answer));
+}
+
+pub fn was_let_in(route: &Route, by: &str, answer: &Answer) {
+    let is_broken = answer.status.is_server_error() || answer.status == StatusCode::METHOD_NOT_ALLOWED;
+    // The readiness of a house without workers is 503; a holder's secret is the handler's to judge.
+    assert!(!is_broken || route.path == "/readyz", "{}", named(route, by, answer));
+    let is_for_holders = route.whose == Whose::Holder && route.who == Who::Anyone;
+    assert!(is_for_holders || !is_shut_out(answer), "{}", named(route, by, answer));
+}
+
+pub fn was_taken_for_nobody(route: &Route, by: &str, answer: &Answer) {
+    let shown = named(route, by, answer);
+    if route.who == Who::Anyone {
+        return was_let_in(route, by, answer);
+    }
+    if is_api(route) {
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::UNAUTHORIZED, "signed_out"), "{shown}");
+    } else if route.method == Method::GET {
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{shown}");
+        assert!(answer.header("location").starts_with("/signin?next="), "{shown}");
+    } else {
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{shown}");
+    }
+    tells_nothing(route, by, answer);
+}
+
+pub fn was_forbidden(route: &Route, by: &str, answer: &Answer, code: &str) {
+    let shown = named(route, by, answer);
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "{shown}");
+    assert!(!is_api(route) || answer.code() == code, "{shown}");
+    tells_nothing(route, by, answer);
+}
+
+#[tokio::test]
+async fn the_signed_out_get_where_anyone_may_and_nowhere_else() {
+    let program = Program::open();
+    let owner = program.person(Role::Mentee, SECRET);
+    let before = program.counts();
+    for route in routes::table() {
+        let answer = program.call(&route, &owner, &By::Nobody).await;
+        was_taken_for_nobody(&route, "nobody", &answer);
+    }
+    assert!(program.is_untouched(&owner));
+    assert_eq!(program.counts(), before, "and leave nothing behind");
+}
+
+#[tokio::test]
+async fn each_role_gets_where_its_row_says() {
+    let program = Program::open();
+    let owner = program.person(Role::Mentee, SECRET);
+    for route in routes::table() {
+        for role in ROLES {
+            let caller = program.person(role, "ownword");
+            if route.who.allows(role) {
+                let answer = program.call(&route, &caller, &caller.by_cookie()).await;
+                was_let_in(&route, role.name(), &answer);
+            } else {
+                let answer = program.call(&route, &owner, &caller.by_cookie()).await;
+                was_forbidden(&route, role.name(), &answer, "forbidden");
+            }
+        }
+    }
+    assert!(program.is_untouched(&owner));
+    program.house.work();
+}
+
+#[tokio::test]
+async fn an_account_out_of_use_is_nobody_by_cookie_and_by_token() {
+    let program = Program::open();
+    let owner = program.person(Role::Mentee, SECRET);
+    for route in routes::table() {
+        let role = allowed_role(&route);
+        for status in ["inactive", "suspended"] {
+            let caller = program.person(role, "ownword");
+            let token = program.token(&caller, Scope::ALL);
+            // Not by the verb, which ends logins: the gate must look for itself.
+            program.change(&format!("update users set status = '{status}' where id = '{}'", caller.id));
+            let answer = program.call(&route, &owner, &caller.by_cookie()).await;
+            was_taken_for_nobody(&route, status, &answer);
+            let answer = program.call(&route, &owner, &token).await;
+            assert!(is_shut_out(&answer), "{}", named(&route, status, &answer));
+            tells_nothing(&route, status, &answer);
+        }
+    }
+    assert!(program.is_untouched(&owner));
+}
+
+#[tokio::test]
+async fn a_token_opens_what_its_scope_and_its_owners_role_open() {
+    let program = Program::open();
+    let owner = program.person(Role::Mentee, SECRET);
+    for route in routes::table() {
+        let others: Vec<Scope> = Scope::ALL.iter().copied().filter(|it| Some(*it) != route.scope).collect();
+        for role in ROLES {
+            let caller = program.person(role, "ownword");
+            let wrong = program.call(&route, &owner, &program.token(&caller, &others)).await;
+            match route.scope {
+                None if route.who == Who::Anyone => was_let_in(&route, "a token", &wrong),
+                None => was_forbidden(&route, "a token", &wrong, "token_refused"),
+                Some(_) => was_forbidden(&route, "a token without the scope", &wrong, "scope_missing"),
+            }
+            let Some(scope) = route.scope else { continue };
+            let right = program.token(&caller, &[scope]);
+            if route.who.allows(role) {
+                was_let_in(&route, "a token with the scope", &program.call(&route, &caller, &right).await);
+            } else {
+                let answer = program.call(&route, &owner, &right).await;
+                was_forbidden(&route, "a token of the wrong role", &answer, "forbidden");
+            }
+        }
+    }
+    assert!(program.is_untouched(&owner));
+    program.house.work();
+}
+
+#[tokio::test]
+async fn a_token_that_is_over_opens_nothing() {
+    let program = Program::open();
+    let owner = program.person(Role::Mentee, SECRET);
+    let admin = program.person(Role::Admin, "ownword");
+    for route in routes::table() {
+        let token = program.token(&admin, Scope::ALL);
+        let revoked = "update api_tokens set revoked_at = 1 where name = 'used'";
+        let expired = "update api_tokens set revoked_at = null, expires_at = 1 where name = 'used'";
+        for over in [revoked, expired] {
+            program.change(over);
+            let answer = program.call(&route, &owner, &token).await;
+            assert!(is_shut_out(&answer), "{over}: {}", named(&route, "over", &answer));
+        }
+        let made_up = By::Token(format!("{}{}", tokens::PREFIX, "0".repeat(64)));
+        let answer = program.call(&route, &owner, &made_up).await;
+        assert!(is_shut_out(&answer), "{}", named(&route, "a made-up token", &answer));
+    }
+    assert!(program.is_untouched(&owner));
+}
+
+#[tokio::test]
+async fn a_stranger_to_the_object_neither_sees_nor_changes_it() {
+    let program = Program::open();
+    let is_owned = |route: &Route| matches!(route.whose, Whose::Own | Whose::OwnOrStaff);
+    for route in routes::table().into_iter().filter(is_owned) {
+        for role in ROLES.into_iter().filter(|role| route.who.allows(*role)) {
+            let stranger = program.person(role, "ownword");
+            let token = route.scope.map(|scope| program.token(&stranger, &[scope]));
+            for by in [Some(stranger.by_cookie()), token].into_iter().flatten() {
+                let owner = program.person(Role::Mentee, SECRET);
+                let answer = program.call(&route, &owner, &by).await;
+                let shown = named(&route, role.name(), &answer);
+                if role.is_staff() && route.whose == Whose::OwnOrStaff {
+                    let is_away = matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED);
+                    assert!(!is_away, "{shown}");
+                    continue;
+                }
+                let may_know = role.is_staff() || route.whose == Whose::OwnOrStaff;
+                let is_right =
+                    answer.status == StatusCode::NOT_FOUND || (may_know && answer.status == StatusCode::FORBIDDEN);
+                assert!(is_right, "{shown}");
+                tells_nothing(&route, role.name(), &answer);
+                assert!(program.is_untouched(&owner), "{shown}");
+            }
+        }
+    }
+    program.house.work();
+}
+
+#[test]
+fn a_row_that_names_somebodys_object_says_whose() {
+    for route in routes::table() {
+        let is_said = route.whose != Whose::Nobody || route.who == Who::STAFF || route.who == Who::ADMINS;
+        assert!(is_said || !names_somebodys(&route), "{} {}", route.method, route.path);
+        let is_of_persons = matches!(route.whose, Whose::Own | Whose::OwnOrStaff);
+        assert!(!is_of_persons || route.who != Who::Anyone, "{} {}: whose, of nobody's?", route.method, route.path);
+    }
+}
+
+/// What the table says is what can be called: no method more, none less, and none twice.
+#[tokio::test]
+async fn methods_that_are_not_in_the_table_are_not_there() {
+    let program = Program::open();
+    let admin = program.person(Role::Admin, "ownword");
+    let table = routes::table();
+    let rows: BTreeSet<_> = table.iter().map(|it| (it.path, it.method.to_string())).collect();
+    assert_eq!(rows.len(), table.len(), "a row is there twice");
+    for route in &table {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            if rows.contains(&(route.path, method.to_string())) {
+                continue;
+            }
+            let other = Route { method, ..route.clone() };
+            let answer = program.call(&other, &admin, &admin.by_cookie()).await;
+            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{}", named(&other, "admin", &answer));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_description_and_the_table_name_the_same_calls() {
+    let house = TestApp::new();
+    let document = house.get("/api/openapi.json", None).await.json();
+    let mut described = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let methods = item.as_object().expect("methods").keys().map(|it| it.to_uppercase());
+        described.extend(methods.filter(|it| it != "PARAMETERS").map(|method| (method, path.clone())));
+    }
+    let rows = routes::table().into_iter().filter(|it| !is_page(it));
+    let rows: BTreeSet<_> = rows.map(|it| (it.method.to_string(), it.path.to_owned())).collect();
+    assert_eq!(described, rows);
+    for route in routes::table().into_iter().filter(is_api) {
+        assert!(!is_page(&route), "{} is part of the interface, so it is described", route.path);
+    }
+}
+
+#[tokio::test]
+async fn reading_changes_nothing() {
+    let program = Program::open();
+    let owner = program.person(Role::Mentee, SECRET);
+    let admin = program.person(Role::Admin, "ownword");
+    // Whoever takes a copy of the log along is written down in it.
+    let noted = ["/api/admin/events.csv", "/admin/audit.csv"];
+    for route in routes::table().into_iter().filter(|it| it.method == Method::GET) {
+        for by in [By::Nobody, admin.by_cookie()] {
+            let before = program.counts();
+            program.call(&route, &owner, &by).await;
+            let is_noted = noted.contains(&route.path) && matches!(by, By::Cookie(_));
+            assert!(is_noted || program.counts() == before, "GET {} by {by:?}", route.path);
+        }
+    }
+    assert!(program.is_untouched(&owner));
+}
+
+#[tokio::test]
+async fn a_body_over_a_rows_limit_is_refused() {
+    let program = Program::open();
+    let document = program.house.get("/api/openapi.json", None).await.json();
+    let mut n_refused = 0;
+    for route in routes::table().into_iter().filter(|it| it.method != Method::GET) {
+        let caller = program.person(allowed_role(&route), "ownword");
+        let path = program.path(&route, &caller);
+        let kind = match body_of(&route).0 {
+            _ if is_page(&route) && route.body_limit > BODY_LIMIT => UPLOAD,
+            _ if is_page(&route) => FORM,
+            kind => kind,
+        };
+        let mut body = match kind {
+            UPLOAD => b"--edge\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"a\"\r\n\r\n".to_vec(),
+            JSON => b"{\"x\": \"".to_vec(),
+            _ => b"x=".to_vec(),
+        };
+        body.resize(route.body_limit + 1, b'x');
+        let answer = program.send(&route, &path, &caller.by_cookie(), kind, body).await;
+        let method = route.method.as_str().to_lowercase();
+        let takes_one = document["paths"][route.path][method.as_str()]["requestBody"].is_object() || kind == UPLOAD;
+        if takes_one || answer.status == StatusCode::PAYLOAD_TOO_LARGE {
+            assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", named(&route, "", &answer));
+            n_refused += 1;
+        } else {
+            // Nobody reads it, so nobody is kept busy by it.
+            assert!(!answer.status.is_server_error(), "{}", named(&route, "", &answer));
+        }
+    }
+    assert!(n_refused > 10, "{n_refused}");
+    program.house.work();
+}
+
+#[tokio::test]
+async fn what_is_guarded_asks_for_a_proof_of_this_half_hour() {
+    let program = Program::open();
+    let hash = program.house.app.passwords.hash_for(PASSWORD.to_owned(), &[]).await.expect("hashed");
+    let owner = program.person(Role::Mentee, SECRET);
+    let clock = program.house.app.db.clock().clone();
+    let confirm = routes::table().into_iter().find(|it| it.path == "/api/auth/confirm").expect("a way to confirm");
+    let guarded: Vec<_> = routes::table().into_iter().filter(|it| it.is_guarded).collect();
+    assert!(guarded.len() >= 7, "{}", guarded.len());
+    for route in guarded {
+        assert_ne!(route.who, Who::Anyone, "{}", route.path);
+        let caller = program.person(allowed_role(&route), "ownword");
+        program.change(&format!("update users set password_hash = '{hash}' where id = '{}'", caller.id));
+        let by = caller.by_cookie();
+        clock.advance(TimeDelta::seconds(FRESH_SECONDS + 1));
+        let stale = program.call(&route, &owner, &by).await;
+        if is_page(&route) {
+            assert!(stale.header("location").starts_with("/confirm?next="), "{}", named(&route, "stale", &stale));
+        } else {
+            was_forbidden(&route, "stale", &stale, "confirm_first");
+        }
+        let proof = json!({ "password": PASSWORD }).to_string().into_bytes();
+        let proven = program.send(&confirm, confirm.path, &by, JSON, proof).await;
+        assert_eq!(proven.status, StatusCode::NO_CONTENT, "{}", proven.text());
+        clock.advance(TimeDelta::seconds(FRESH_SECONDS));
+        was_let_in(&route, "proven", &program.call(&route, &caller, &by).await);
+    }
+    assert!(program.is_untouched(&owner));
+    program.house.work();
+}
