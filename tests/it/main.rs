@@ -2,6 +2,7 @@
 //! database, a real index and the real model; `binary` runs the program itself.
 
 mod binary;
+mod guessing;
 mod house;
 mod leaving;
 mod letters;
@@ -10,11 +11,15 @@ mod oidc;
 mod oidc_accounts;
 mod openapi;
 mod pages;
+mod people;
 mod photos;
 mod profiles;
 mod provider;
 mod quality;
 mod refusals;
 mod signing_in;
+mod signing_up;
 mod smtp;
 mod test_app;
+mod tokens;
+mod ways_back;
