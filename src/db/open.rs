@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
 use rusqlite_migration::{M, Migrations};
 
 use super::BUSY_TIMEOUT_MS;
@@ -59,6 +60,10 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(128);
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // SQLite's own `lower` and `like` know the case of ASCII letters alone, and names have others.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    connection
+        .create_scalar_function("unicode_lower", 1, flags, |call| Ok(call.get_raw(0).as_str()?.to_lowercase()))?;
     connection.pragma_update(None, "temp_store", "memory")
 }
 

@@ -208,3 +208,6 @@ fn first_admin(tx: &Tx<'_>, new: &NewUser, address: &str) -> Result<User> {
 fn unknown() -> Error {
     Error::not_found("user_unknown", "There is no such person.")
 }
+
+#[cfg(test)]
+mod tests;

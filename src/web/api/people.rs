@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::operations::Problem;
 use crate::accounts::people::{self, Filter, Person};
-use crate::accounts::{Role, Status};
+use crate::accounts::{self, Role, Status};
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::clock::Moment;
@@ -160,6 +160,9 @@ pub async fn change_with(app: &App, caller: &Caller, id: UserId, to: Standing) -
         .write(move |tx| {
             if people::change(tx, &actor, id, to.role, to.status)? {
                 mentors::account_changed(tx, id)?;
+                if let Some(user) = accounts::user(tx, id)? {
+                    mentors::settle_in(tx, &actor, &user)?;
+                }
             }
             people::person(tx, id)?.ok_or_else(|| Error::not_found("user_unknown", "There is no such person."))
         })
