@@ -16,9 +16,7 @@ use tandem::mail::{self, Letter, Letterhead, Piece};
 use tandem::web::route::{Who, Whose};
 use tandem::web::{next, routes};
 
-use crate::access::{
-    By, Person, Program, ROLES, SECRET, is_page, tells_nothing, was_forbidden, was_let_in, was_taken_for_nobody,
-};
+use crate::access::{By, Person, Program, ROLES, SECRET, is_page, tells_nothing, was_forbidden, was_taken_for_nobody};
 use crate::oidc::{cookies, dance, house_with_provider, signed_in};
 use crate::test_app::{Answer, PASSWORD, TestApp, request};
 
@@ -371,7 +369,7 @@ async fn cve_2026_20883_when_a_right_ends_nothing_goes_on_showing() {
     house.work();
 }
 
-/// PocketBase: accounts were linked by an address that nobody had verified, and one prepared by a stranger lived on.
+/// `PocketBase`: accounts were linked by an address that nobody had verified, and one prepared by a stranger lived on.
 #[tokio::test]
 async fn cve_2024_38351_only_a_verified_address_links_and_what_a_stranger_prepared_goes() {
     let (house, provider) = house_with_provider().await;

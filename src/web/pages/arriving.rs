@@ -128,14 +128,14 @@ fn sent(app: &App, purpose: Purpose, email: String) -> Response {
 /// The secret in a letter's link.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Token {
+pub struct Arrival {
     token: String,
     next: String,
     email: String,
     password: String,
 }
 
-fn press(app: &App, purpose: Purpose, query: Token) -> Response {
+fn press(app: &App, purpose: Purpose, query: Arrival) -> Response {
     let title = if purpose == Purpose::Verify { "Confirm your address" } else { "Sign in" };
     let view = PressView { purpose, token: query.token, next: local_path(&query.next) };
     page(StatusCode::OK, links::render_press(&frame(app, title, "/signin", None), &view))
@@ -150,7 +150,7 @@ fn expired(app: &App, purpose: Purpose, refusal: Error) -> Result<Response, Refu
 }
 
 /// `GET /verify`
-pub async fn verify(State(app): State<App>, Query(query): Query<Token>) -> Response {
+pub async fn verify(State(app): State<App>, Query(query): Query<Arrival>) -> Response {
     press(&app, Purpose::Verify, query)
 }
 
@@ -158,7 +158,7 @@ pub async fn verify(State(app): State<App>, Query(query): Query<Token>) -> Respo
 pub async fn verify_now(
     State(app): State<App>,
     Visitor(device): Visitor,
-    Form(form): Form<Token>,
+    Form(form): Form<Arrival>,
 ) -> Result<Response, Refusal> {
     match verify_with(&app, form.token, device.address).await {
         Ok(_) => Ok(Redirect::to("/signin?done=verified").into_response()),
@@ -176,7 +176,7 @@ fn ask(app: &App, purpose: Purpose, email: String, next: &str) -> Markup {
 }
 
 /// `GET /signin/link`: asks for a link, or opens one.
-pub async fn link(State(app): State<App>, Query(query): Query<Token>) -> Response {
+pub async fn link(State(app): State<App>, Query(query): Query<Arrival>) -> Response {
     if query.token.is_empty() {
         return page(StatusCode::OK, ask(&app, Purpose::SignIn, String::new(), &query.next));
     }
@@ -188,7 +188,7 @@ pub async fn link_now(
     State(app): State<App>,
     Visitor(device): Visitor,
     headers: HeaderMap,
-    Form(form): Form<Token>,
+    Form(form): Form<Arrival>,
 ) -> Result<Response, Refusal> {
     if form.token.is_empty() {
         let (head, email) = (Letterhead::of(&app.config), form.email.clone());
@@ -212,7 +212,7 @@ pub async fn forgot(State(app): State<App>) -> Response {
 }
 
 /// `POST /forgot`
-pub async fn forgot_now(State(app): State<App>, Form(form): Form<Token>) -> Result<Response, Refusal> {
+pub async fn forgot_now(State(app): State<App>, Form(form): Form<Arrival>) -> Result<Response, Refusal> {
     let (head, email) = (Letterhead::of(&app.config), form.email.clone());
     app.db.write(move |tx| recovery::ask_reset(tx, &head, &email)).await?;
     Ok(sent(&app, Purpose::Reset, form.email))
@@ -227,7 +227,7 @@ async fn reset_view(app: &App, token: String) -> Result<ResetView> {
 }
 
 /// `GET /reset`: chooses a new password, or the first one after an invitation.
-pub async fn reset(State(app): State<App>, Query(query): Query<Token>) -> Result<Response, Refusal> {
+pub async fn reset(State(app): State<App>, Query(query): Query<Arrival>) -> Result<Response, Refusal> {
     match reset_view(&app, query.token).await {
         Ok(view) => {
             Ok(page(StatusCode::OK, links::render_reset(&frame(&app, "Choose a password", "/signin", None), &view)))
@@ -240,7 +240,7 @@ pub async fn reset(State(app): State<App>, Query(query): Query<Token>) -> Result
 pub async fn reset_now(
     State(app): State<App>,
     Visitor(device): Visitor,
-    Form(form): Form<Token>,
+    Form(form): Form<Arrival>,
 ) -> Result<Response, Refusal> {
     let head = Letterhead::of(&app.config);
     let token = form.token.clone();
@@ -286,7 +286,7 @@ async fn setup_state(app: &App, token: String) -> Result<SetupView> {
 }
 
 /// `GET /setup`
-pub async fn set_up(State(app): State<App>, Query(query): Query<Token>) -> Result<Response, Refusal> {
+pub async fn set_up(State(app): State<App>, Query(query): Query<Arrival>) -> Result<Response, Refusal> {
     let view = setup_state(&app, query.token).await?;
     let status = if matches!(view, SetupView::Open(_)) { StatusCode::OK } else { StatusCode::GONE };
     Ok(page(status, setup_page(&app, &view)))

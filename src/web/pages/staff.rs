@@ -208,7 +208,7 @@ async fn event_query(app: &App, asked: &admin_audit::Asked) -> Result<EventQuery
         let email = actor.clone();
         let found = app.db.read(move |tx| crate::accounts::user_by_email(tx, &email)).await?;
         // Nobody's address: an id that nobody has finds nothing.
-        actor = found.map_or_else(|| UserId::random(), |user| user.id).to_string();
+        actor = found.map_or_else(UserId::random, |user| user.id).to_string();
     }
     Ok(EventQuery {
         kind: asked.kind.clone(),
