@@ -12,7 +12,7 @@ use tandem::accounts::tokens::{self, Scope};
 use tandem::accounts::{self, Device, LoginRules, NewUser, Role, logins};
 use tandem::audit::Actor;
 use tandem::db::Tx;
-use tandem::error::Result;
+use tandem::error::{Error, Result};
 use tandem::ids::{LoginId, TokenId, UserId};
 use tandem::mail::{self, Letter, Letterhead, Piece};
 use tandem::web::route::{BODY_LIMIT, FRESH_SECONDS, Handler, Route, Who, Whose};
@@ -139,12 +139,12 @@ impl Program {
 
     /// How many rows each table holds.
     pub fn counts(&self) -> Vec<(String, i64)> {
-        let count = |tx: &Tx<'_>| {
+        let count = |tx: &Tx<'_>| -> Result<Vec<(String, i64)>> {
             let mut tables = tx.prepare("select name from sqlite_schema where type = 'table' order by name")?;
             let names = tables.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
             let counted = names.into_iter().map(|name| {
                 let n = tx.query_row(&format!("select count(*) from \"{name}\""), [], |row| row.get(0))?;
-                Ok((name, n))
+                Ok::<_, Error>((name, n))
             });
             counted.collect()
         };
@@ -241,7 +241,7 @@ fn named(route: &Route, by: &str, answer: &Answer) -> String {
 }
 
 /// The gate, or what stands for it, has not let them in.
-fn is_shut_out(answer: &Answer) -> bool {
+pub fn is_shut_out(answer: &Answer) -> bool {
     let goes = answer.header("location");
     matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
         || goes.starts_with("/signin?next=")
