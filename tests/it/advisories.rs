@@ -233,10 +233,15 @@ async fn cve_2024_39926_what_people_write_is_text_on_pages_in_letters_and_in_fil
     }
     assert!(n_pages >= 2, "{n_pages}");
 
+    letters_hold_no_markup_and_no_headers_of_theirs(&program, script).await;
+    a_spreadsheet_runs_nothing(&program, &admin).await;
+}
+
+async fn letters_hold_no_markup_and_no_headers_of_theirs(program: &Program, script: &str) {
     for name in [script, "Ada' || char(13, 10) || 'Bcc: eve@example.org' || char(10) || 'X: y"] {
         let reader = program.person(Role::Mentee, "ownword");
         program.change(&format!("update users set name = '{name}' where id = '{}'", reader.id));
-        let reset = json!({ "email": email_of(&program, &reader) });
+        let reset = json!({ "email": email_of(program, &reader) });
         send(&program.house, "POST", "/api/auth/password/forgot", &By::Nobody, &reset).await;
         let letter = program.house.letters().pop().expect("a letter");
         assert!(!letter.html.contains("<script") && !letter.html.contains("<img"), "{}", letter.html);
@@ -244,7 +249,9 @@ async fn cve_2024_39926_what_people_write_is_text_on_pages_in_letters_and_in_fil
         let head = raw.split("\r\n\r\n").next().expect("a head");
         assert!(head.lines().all(|line| !line.starts_with("Bcc") && !line.starts_with("X:")), "{head}");
     }
+}
 
+async fn a_spreadsheet_runs_nothing(program: &Program, admin: &Person) {
     for name in ["=cmd()|' /C calc'!A0", "+1", "-1", "@SUM(1)"] {
         let quoted = name.replace('\'', "''");
         program.change(&format!("update users set name = '{quoted}' where id = '{}'", admin.id));
