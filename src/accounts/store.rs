@@ -172,7 +172,7 @@ pub(super) fn login_by_hash(tx: &Tx<'_>, hash: &[u8; 32], idle_since: Moment) ->
         .prepare_cached(&format!(
             "select {USER}, logins.id as login_id, logins.expires_at, logins.last_seen_at, logins.confirmed_at
              from logins join users on users.id = logins.user_id
-             where secret_hash = :hash and expires_at > :now and last_seen_at > :idle"
+             where secret_hash = :hash and expires_at > :now and last_seen_at > :idle and deleted_at is null"
         ))?
         .query_row(named_params! { ":hash": hash, ":now": tx.now(), ":idle": idle_since }, |row| {
             let login = Login {

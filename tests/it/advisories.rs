@@ -17,7 +17,7 @@ use tandem::web::route::{Who, Whose};
 use tandem::web::{next, routes};
 
 use crate::access::{
-    By, Person, Program, ROLES, SECRET, is_page, is_shut_out, tells_nothing, was_forbidden, was_let_in,
+    By, Person, Program, ROLES, SECRET, is_page, is_shut_out, lets_in, tells_nothing, was_forbidden,
     was_taken_for_nobody,
 };
 use crate::oidc::{cookies, dance, house_with_provider, signed_in};
@@ -67,7 +67,7 @@ async fn cve_2026_43913_a_state_that_is_not_active_may_do_nothing() {
             let token = program.token(&caller, Scope::ALL);
             program.change(&format!("update users set {state} where id = '{}'", caller.id));
             let before = program.counts();
-            for route in routes::table().into_iter().filter(is_closed).filter(|route| route.who.allows(role)) {
+            for route in routes::table().into_iter().filter(is_closed).filter(|route| lets_in(route, role)) {
                 for by in [caller.by_cookie(), token.clone()] {
                     let answer = program.call(&route, &owner, &by).await;
                     was_taken_for_nobody(&route, state, &answer);

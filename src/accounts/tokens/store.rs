@@ -80,7 +80,8 @@ pub(super) fn bearer(tx: &Tx<'_>, hash: &[u8; 32]) -> Result<Option<(Bearer, Opt
         .prepare_cached(&format!(
             "select {USER}, api_tokens.id as token_id, api_tokens.scopes, api_tokens.last_used_at
              from api_tokens join users on users.id = api_tokens.user_id
-             where token_hash = :hash and revoked_at is null and (expires_at is null or expires_at > :now)"
+             where token_hash = :hash and revoked_at is null and (expires_at is null or expires_at > :now)
+               and deleted_at is null"
         ))?
         .query_row(named_params! { ":hash": hash, ":now": tx.now() }, |row| {
             let bearer = Bearer { id: row.get("token_id")?, user: user_row(row)?, scopes: scopes(row)? };
