@@ -392,7 +392,7 @@ async fn cve_2026_20883_when_a_right_ends_nothing_goes_on_showing() {
     house.work();
 }
 
-/// PocketBase: accounts were linked by an address that nobody had verified, and one prepared by a stranger lived on.
+/// `PocketBase`: accounts were linked by an address that nobody had verified, and one prepared by a stranger lived on.
 #[tokio::test]
 async fn cve_2024_38351_only_a_verified_address_links_and_what_a_stranger_prepared_goes() {
     let (house, provider) = house_with_provider().await;
