@@ -101,6 +101,7 @@ pub async fn sign_in(
         .await?;
     let is_waiting = waiting.is_some();
     let stored = found.as_ref().and_then(|(_, hash)| hash.clone()).or(waiting);
+    let checked = stored.clone();
     let verdict = passwords.verify(password, stored).await?;
     if verdict.is_right && is_waiting {
         return Err(Error::forbidden(
@@ -112,6 +113,11 @@ pub async fn sign_in(
         return Err(Error::bad_credentials());
     };
     db.write(move |tx| {
+        // While the password was looked at, a reset may have made it an old one: what was read before proves nothing now.
+        if store::password_hash(tx, user.id)? != checked {
+            return Err(Error::busy("busy", "This account is being changed just now, please try again."));
+        }
+        let user = store::by_id(tx, user.id)?.ok_or_else(Error::bad_credentials)?;
         locks::succeeded(tx, &key, &device.place())?;
         if let Some(hash) = &verdict.better_hash {
             store::set_password(tx, user.id, hash)?;
