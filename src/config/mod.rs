@@ -37,6 +37,8 @@ pub struct Config {
     pub accounts: Accounts,
     /// Outgoing letters.
     pub mail: Mail,
+    /// Office hours.
+    pub booking: Booking,
     /// Programs that push mentors.
     pub sync: Sync,
     /// The endpoint for schedulers.
@@ -130,6 +132,22 @@ pub struct Mail {
     pub smtp_ca: String,
     /// The sender.
     pub from: String,
+}
+
+/// `[booking]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Booking {
+    /// Hours before the start in which only the mentor and staff call off or move.
+    pub cancel_notice_hours: u32,
+    /// Hours that a mentor has to answer a request.
+    pub request_hours: u32,
+    /// Unanswered requests that a mentee may have.
+    pub open_requests: u32,
+    /// Hours before the start at which both are reminded.
+    pub reminder_hours: Vec<u32>,
+    /// Where to meet online, with `{code}`; empty for no link.
+    pub meeting_url: String,
 }
 
 /// `[sync]`
@@ -327,6 +345,17 @@ impl Config {
         }
         if self.data_dir.as_os_str().is_empty() {
             return Err(wrong("data_dir", "must not be empty"));
+        }
+        if self.booking.request_hours == 0 || self.booking.open_requests == 0 {
+            return Err(wrong("booking.request_hours and open_requests", "must be at least 1"));
+        }
+        if self.booking.reminder_hours.len() > 5 || self.booking.reminder_hours.iter().any(|it| !(1..=336).contains(it))
+        {
+            return Err(wrong("booking.reminder_hours", "must hold at most five numbers from 1 to 336"));
+        }
+        let room = &self.booking.meeting_url;
+        if !room.is_empty() && !(room.starts_with("https://") && room.contains("{code}")) {
+            return Err(wrong("booking.meeting_url", "must start with https:// and hold {code}, or be empty"));
         }
         self.smtp_server()?;
         if !self.mail.from.contains('@') || self.mail.from.contains(char::is_control) {

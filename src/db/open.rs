@@ -15,7 +15,11 @@ const APPLICATION_ID: i32 = 0x544E_444D;
 /// SQLite below 3.51.3 can lose committed data when the write-ahead log is reset.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_accounts.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_accounts.sql"),
+    include_str!("migrations/0003_office_hours.sql"),
+];
 
 /// Refuses an SQLite that may corrupt the file.
 pub(super) fn check_sqlite(version: i32) -> Result<()> {

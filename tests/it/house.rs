@@ -16,7 +16,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mail", &["audit", "clock", "config", "db", "error", "ids", "jobs"]),
     ("accounts", &["audit", "clock", "config", "db", "error", "ids", "mail"]),
     ("mentors", &["accounts", "audit", "clock", "db", "error", "ids", "jobs"]),
-    ("booking", &["accounts", "audit", "clock", "db", "error", "ids", "mentors"]),
+    ("booking", &["accounts", "audit", "clock", "config", "db", "error", "ids", "mail", "mentors"]),
     ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors"]),
     ("sync", &["accounts", "audit", "clock", "db", "error", "mentors"]),
     ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
