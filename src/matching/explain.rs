@@ -36,6 +36,8 @@ pub struct Grounds<'a> {
     pub named: Vec<String>,
     /// Open slots in the next two weeks.
     pub n_slots: usize,
+    /// Whether the mentor fits the question. If not, only what it says literally is told.
+    pub fits: bool,
 }
 
 /// The reasons for a mentor, weightiest first.
@@ -45,7 +47,9 @@ pub fn reasons(card: &Card, grounds: &Grounds<'_>) -> Vec<Reason> {
         |place: &&usize| card.passages.get(**place).is_some_and(|it| matches!(it.kind, Kind::Headline | Kind::Bio));
     if let Some(place) = grounds.passages.iter().find(quotable) {
         let (text, matched) = quote(&card.passages[*place].text, &grounds.stems);
-        reasons.push(Reason { kind: "passage", text: text.to_owned(), matched: owned(matched) });
+        if grounds.fits || !matched.is_empty() {
+            reasons.push(Reason { kind: "passage", text: text.to_owned(), matched: owned(matched) });
+        }
     }
     let near = grounds.tags.iter().filter(|place| !grounds.covered.contains(place));
     let topics = grounds.covered.iter().chain(near).filter_map(|place| card.expertise.get(*place));

@@ -80,6 +80,8 @@ pub struct Match {
     pub reasons: Vec<Reason>,
     /// At most five open slots of the next two weeks.
     pub slots: Vec<Slot>,
+    /// How many mentees have rated them.
+    pub n_ratings: u32,
 }
 
 /// The answer to a question.
@@ -154,18 +156,18 @@ pub(super) fn rank(
     candidates::add_worded(&live, &understood, keywords.as_ref(), &meeting, &eligible, &mut candidates)?;
     stages.keywords = watch.lap();
     let scales = Scales::new(&live, &understood, meeting, calibration, now);
-    let mut weigh = Weigh { ask, variant, live: &live, scales };
+    let mut weigh = Weigh { ask, variant, live: &live, scales, scores: Vec::new() };
     let mut ranked = weigh.all(&candidates);
     if !weigh.is_answered(&ranked, &eligible, least) {
         ranked.clear();
     }
     let n_fitting = ranked.iter().filter(|it| it.shown >= FITTING).count();
     stages.score = watch.lap();
-    let mut explained = |it: &Weighed| explain_one(&live, &understood, &mut weigh.scales, it.mentor, now);
-    let matches: Vec<Match> = ranked.iter().take(ask.limit).filter_map(&mut explained).collect();
+    let best = ranked.iter().take(ask.limit);
+    let matches: Vec<Match> = best.filter_map(|it| weigh.explained(&understood, it.mentor, true, now)).collect();
     let near_misses = if ranked.is_empty() { weigh.near_misses(candidates, &eligible) } else { Vec::new() };
-    let mut explained = |mentor| explain_one(&live, &understood, &mut weigh.scales, mentor, now);
-    let near_misses = near_misses.into_iter().filter_map(&mut explained).collect();
+    let nearest = near_misses.into_iter();
+    let near_misses = nearest.filter_map(|mentor| weigh.explained(&understood, mentor, false, now)).collect();
     let degraded = degraded(&live, keywords.is_some());
     stages.explain = watch.lap();
     Ok(Ranking {
@@ -217,6 +219,8 @@ struct Weigh<'a> {
     variant: Variant,
     live: &'a Live,
     scales: Scales<'a>,
+    /// The exact scores so far: whoever is shown was weighed before.
+    scores: Vec<(u32, Score)>,
 }
 
 impl Weigh<'_> {
@@ -247,7 +251,9 @@ impl Weigh<'_> {
     fn exact(&mut self, mentor: u32) -> Weighed {
         let score = self.scales.score(mentor);
         let id = self.live.roster.card(mentor).map(|card| card.id);
-        self.weighed(mentor, id, &score)
+        let weighed = self.weighed(mentor, id, &score);
+        self.scores.push((mentor, score));
+        weighed
     }
 
     fn weighed(&self, mentor: u32, id: Option<MentorId>, score: &Score) -> Weighed {
@@ -303,34 +309,34 @@ impl Weigh<'_> {
         weighed.sort_unstable_by(Weighed::order);
         weighed.iter().take(NEAR_MISSES).map(|it| it.mentor).collect()
     }
-}
 
-fn explain_one(
-    live: &Live,
-    understood: &Understood,
-    scales: &mut Scales<'_>,
-    mentor: u32,
-    now: Moment,
-) -> Option<Match> {
-    let card = Arc::clone(live.roster.card(mentor)?);
-    let vector = &understood.seen.vector;
-    let mut passages: Vec<(usize, f32)> = live.vectors.cosines(vector, mentor).enumerate().skip(1).collect();
-    passages.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let near_enough = understood.question.background + TAG_MARGIN;
-    let mut tags: Vec<(usize, f32)> = scales.tag_cosines(mentor).collect();
-    tags.retain(|(_, cosine)| f64::from(*cosine) >= near_enough);
-    tags.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let slots = live.roster.free_slots(mentor, now, now.plus_days(SLOT_DAYS));
-    let grounds = Grounds {
-        passages: passages.into_iter().map(|(place, _)| place).collect(),
-        tags: tags.into_iter().map(|(place, _)| place).collect(),
-        covered: scales.covered_tags(mentor),
-        stems: understood.asked.iter().map(|it| it.stem.as_str()).collect(),
-        named: understood.named.shared(&card),
-        n_slots: slots.len(),
-    };
-    let reasons = explain::reasons(&card, &grounds);
-    Some(Match { reasons, slots: slots.iter().take(SLOTS).cloned().collect(), score: scales.score(mentor), card })
+    /// A mentor with the reasons for them. Where nobody fits the question, nearness in meaning is no reason.
+    fn explained(&mut self, understood: &Understood, mentor: u32, fits: bool, now: Moment) -> Option<Match> {
+        let live = self.live;
+        let card = Arc::clone(live.roster.card(mentor)?);
+        let mut passages: Vec<(usize, f32)> =
+            live.vectors.cosines(&understood.seen.vector, mentor).enumerate().skip(1).collect();
+        passages.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let near_enough = understood.question.background + TAG_MARGIN;
+        let mut tags: Vec<(usize, f32)> = self.scales.tag_cosines(mentor).collect();
+        tags.retain(|(_, cosine)| fits && f64::from(*cosine) >= near_enough);
+        tags.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let slots = live.roster.free_slots(mentor, now, now.plus_days(SLOT_DAYS));
+        let grounds = Grounds {
+            passages: passages.into_iter().map(|(place, _)| place).collect(),
+            tags: tags.into_iter().map(|(place, _)| place).collect(),
+            covered: self.scales.covered_tags(mentor),
+            stems: understood.asked.iter().map(|it| it.stem.as_str()).collect(),
+            named: understood.named.shared(&card),
+            n_slots: slots.len(),
+            fits,
+        };
+        let reasons = explain::reasons(&card, &grounds);
+        let known = self.scores.iter().find(|(other, _)| *other == mentor).map(|(_, score)| score.clone());
+        let score = known.unwrap_or_else(|| self.scales.score(mentor));
+        let (_, n_ratings) = live.roster.ratings(mentor);
+        Some(Match { reasons, slots: slots.iter().take(SLOTS).cloned().collect(), score, card, n_ratings })
+    }
 }
 
 fn degraded(live: &Live, has_keywords: bool) -> Vec<&'static str> {

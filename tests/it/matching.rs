@@ -50,6 +50,10 @@ async fn idle_talk_gets_an_honest_empty_answer_with_near_misses() {
     let near = answer["nearMisses"].as_array().expect("named");
     assert!(!near.is_empty() && near.len() <= 3);
     assert!(near.iter().all(|it| it["matchScore"].as_u64().expect("a score") < 30), "{answer}");
+    // Nobody fits, so nearness is no reason: a quoted passage or a tag must share a word with the question.
+    let reasons = near.iter().flat_map(|it| it["reasons"].as_array().expect("a list"));
+    let unfounded = reasons.filter(|it| it["kind"] == "passage" || it["kind"] == "expertise");
+    assert!(unfounded.clone().all(|it| it["matched"].as_array().is_some_and(|words| !words.is_empty())), "{answer}");
 }
 
 #[tokio::test]

@@ -63,6 +63,8 @@ pub struct SignalView {
     pub weight: f64,
     /// What it adds to the score.
     pub points: f64,
+    /// Said in place of its strength, where the strength would mislead.
+    pub note: Option<&'static str>,
 }
 
 /// What the mentor's own page shows.
@@ -333,7 +335,9 @@ fn breakdown(view: &CardView) -> Markup {
                     @for (signal, tenths) in view.signals.iter().zip(&points) {
                         tr {
                             th scope="row" { (signal_label(&signal.name)) }
-                            td { (format!("{:.0}%", signal.value * 100.0)) }
+                            td {
+                                @if let Some(note) = signal.note { (note) } @else { (format!("{:.0}%", signal.value * 100.0)) }
+                            }
                             td { (format!("{:.1}", tenths / 10.0)) span.soft { (format!(" of {:.0}", signal.weight * 100.0)) } }
                         }
                     }
@@ -411,7 +415,7 @@ mod tests {
     }
 
     fn signal(points: f64) -> SignalView {
-        SignalView { name: "semantic".into(), value: 0.5, weight: 0.5, points }
+        SignalView { name: "semantic".into(), value: 0.5, weight: 0.5, points, note: None }
     }
 
     fn hostile() -> CardView {

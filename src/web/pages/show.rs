@@ -15,6 +15,7 @@ use crate::clock::Moment;
 use crate::config::Signup;
 use crate::error::{Error, Kind};
 use crate::ids::MentorId;
+use crate::matching::score::Signal;
 use crate::matching::{Ask, Facet, Match, Question, Ranking, SLOT_DAYS, Slot};
 use crate::web::assets::HASH;
 use crate::web::error::Refusal;
@@ -257,6 +258,8 @@ fn card_view(it: &Match, zone: &str) -> CardView {
                 value: part.value,
                 weight: part.weight,
                 points: part.points(),
+                // Somebody unrated counts as middling, which nobody has said of them.
+                note: (part.signal == Signal::Rating && it.n_ratings == 0).then_some("none yet"),
             })
             .collect(),
     }
