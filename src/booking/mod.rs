@@ -15,6 +15,7 @@ mod rules;
 pub mod slots;
 mod store;
 pub mod watch;
+mod week;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,7 @@ use crate::mentors;
 
 pub use book::{Ask, Booked, Wanted, book, reschedule};
 pub use calendar::invitation;
-pub use close::{accept, cancel, complete, decline, no_show, undo};
+pub use close::{accept, cancel, cancel_all_of, complete, decline, no_show, undo};
 pub use holdings::holdings;
 pub use read::{SessionFilter, session, sessions};
 pub use rules::Rules;
@@ -94,6 +95,11 @@ impl Party {
             Self::Mentee => "mentee",
             Self::Mentor => "mentor",
         }
+    }
+
+    /// The side of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Mentee, Self::Mentor].into_iter().find(|party| party.name() == name)
     }
 }
 
@@ -207,9 +213,28 @@ pub fn open_slot(tx: &Tx<'_>, mentor: MentorNo, starts_at: Moment, ends_at: Mome
         return Err(Error::conflict("slot_overlaps", "That time is offered already."));
     }
     let id = SlotId::random();
-    store::insert(tx, id, mentor, starts_at, ends_at)?;
+    let zone = mentors::by_number(tx, mentor)?.map_or(chrono_tz::Tz::UTC, |mentor| week::zone(&mentor.timezone));
+    store::insert(tx, id, mentor, starts_at, ends_at, &week::week_key(starts_at, zone))?;
     tx.note(mentor, Change::Slots)?;
     Ok(id)
+}
+
+/// Names the weeks of what is to come anew, after a mentor has moved to another zone: the weekly cap counts by
+/// the weeks that they live by.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn rezone(tx: &Tx<'_>, mentor: MentorNo) -> Result<()> {
+    let Some(known) = mentors::by_number(tx, mentor)? else { return Ok(()) };
+    let zone = week::zone(&known.timezone);
+    // A week back: a session of last Sunday may belong to this week now.
+    for (starts_at, was) in store::weeks(tx, mentor, tx.now().plus_days(-7))? {
+        let week = week::week_key(starts_at, zone);
+        if week != was {
+            store::set_week(tx, mentor, starts_at, &week)?;
+        }
+    }
+    tx.note(mentor, Change::Slots)
 }
 
 /// Whether this mentor has, or had, a session with this mentee: one that stands or was to be held.

@@ -1,6 +1,6 @@
 //! Sessions as those may see them who are part of them, and staff.
 
-use super::{Asker, Session, Status};
+use super::{Asker, Session, Status, store};
 use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -23,18 +23,29 @@ pub struct SessionFilter {
     pub is_everybodys: bool,
 }
 
+pub(super) fn unknown() -> Error {
+    Error::not_found("session_unknown", "This session is not here, or no longer.")
+}
+
+/// A session as it stands, whoever asks.
+pub(super) fn stored(tx: &Tx<'_>, id: SessionId) -> Result<Session> {
+    store::session(tx, id)?.ok_or_else(unknown)
+}
+
 /// One session, for its parties and for staff.
 ///
 /// # Errors
 /// `session_unknown` for everybody else too.
-pub fn session(_tx: &Tx<'_>, _by: &Asker, _id: SessionId) -> Result<Session> {
-    Err(Error::internal(anyhow::anyhow!("not built")))
+pub fn session(tx: &Tx<'_>, by: &Asker, id: SessionId) -> Result<Session> {
+    let session = stored(tx, id)?;
+    if by.is_staff || session.party(by.user).is_some() { Ok(session) } else { Err(unknown()) }
 }
 
-/// Sessions that fit, newest start first, at most `limit`.
+/// Sessions that fit, newest start first, at most `limit`. Only staff sees those of others.
 ///
 /// # Errors
 /// Internal, where SQLite cannot.
-pub fn sessions(_tx: &Tx<'_>, _by: &Asker, _filter: &SessionFilter, _limit: u32) -> Result<Vec<Session>> {
-    Err(Error::internal(anyhow::anyhow!("not built")))
+pub fn sessions(tx: &Tx<'_>, by: &Asker, filter: &SessionFilter, limit: u32) -> Result<Vec<Session>> {
+    let is_everybodys = filter.is_everybodys && by.is_staff;
+    store::sessions(tx, by.user, &SessionFilter { is_everybodys, ..filter.clone() }, limit)
 }

@@ -131,7 +131,7 @@ begin
     select raise(abort, 'weekly_cap') where (
         select count(distinct other.starts_at) from office_sessions as other
         where other.mentor_number = new.mentor_number and other.week_key = new.week_key
-            and other.starts_at <> new.starts_at and other.status <> 'cancelled'
+            and other.id <> new.id and other.starts_at <> new.starts_at and other.status <> 'cancelled'
     ) >= (select load_cap_per_week from mentors where number = new.mentor_number);
 end;
 
@@ -186,7 +186,7 @@ begin
     select raise(abort, 'weekly_cap') where (
         select count(distinct other.starts_at) from office_sessions as other
         where other.mentor_number = new.mentor_number and other.week_key = new.week_key
-            and other.starts_at <> new.starts_at and other.status <> 'cancelled'
+            and other.id <> new.id and other.starts_at <> new.starts_at and other.status <> 'cancelled'
     ) >= (select load_cap_per_week from mentors where number = new.mentor_number);
 end;
 
