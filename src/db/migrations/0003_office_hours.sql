@@ -12,6 +12,8 @@ alter table office_sessions add column no_show_party text check (no_show_party i
 alter table office_sessions add column booked_by text; -- the account of staff who booked on behalf of the mentee
 alter table office_sessions add column closed_at integer; -- when it was completed, missed or cancelled
 
+alter table mentors add column filled_at integer not null default 0; -- when weekly hours last became slots
+
 create unique index office_sessions_once on office_sessions (slot_id, mentee_id) where status in ('pending', 'booked');
 create index office_sessions_of_week on office_sessions (mentor_number, week_key);
 create index office_sessions_by_state on office_sessions (status, starts_at);
