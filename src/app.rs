@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::accounts::Passwords;
 use crate::accounts::oidc::{PATIENCE, Providers};
 use crate::accounts::photos::Photos;
+use crate::booking::Rules;
 use crate::clock::Clock;
 use crate::config::{Config, Tier};
 use crate::db::{Db, DirectoryLock};
@@ -85,7 +86,8 @@ impl App {
     /// # Errors
     /// Internal, where threads cannot be had.
     pub fn start_workers(&self) -> Result<Workers> {
-        Workers::start(&self.db, &self.matcher, &self.post, self.config.worker_threads())
+        let rules = Rules::of(&self.config);
+        Workers::start(&self.db, &self.matcher, &self.post, rules, self.config.worker_threads())
     }
 
     /// Brings the directory to rest: the keyword index committed, the write-ahead log folded in.

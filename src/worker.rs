@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::booking::{Rules, watch};
 use crate::db::{Db, Tx};
 use crate::error::{Error, OrInternal, Result};
 use crate::ids::MentorNo;
@@ -16,6 +17,9 @@ use crate::matching::Matcher;
 
 /// How long a worker sleeps when nothing wakes it: retries fall due by themselves.
 const NAP: Duration = Duration::from_millis(500);
+
+/// How often it is looked for what falls due by itself.
+const WATCH: Duration = Duration::from_secs(15);
 
 /// Background threads; dropping them stops them after the job in hand.
 pub struct Workers {
@@ -50,7 +54,7 @@ impl Workers {
     ///
     /// # Errors
     /// Internal, where the database or a thread cannot be had.
-    pub fn start(db: &Db, matcher: &Arc<Matcher>, post: &Post, n_threads: usize) -> Result<Self> {
+    pub fn start(db: &Db, matcher: &Arc<Matcher>, post: &Post, rules: Rules, n_threads: usize) -> Result<Self> {
         db.write_here(jobs::release_all)?;
         let bell = Arc::new(Bell::default());
         let rung = Arc::downgrade(&bell);
@@ -69,6 +73,10 @@ impl Workers {
                 .or_internal("starting a worker")?;
             workers.threads.push(thread);
         }
+        let (db, bell) = (db.clone(), Arc::clone(&workers.bell));
+        let watchman =
+            std::thread::Builder::new().name("watch".to_owned()).spawn(move || keep_watch(&db, &rules, &bell));
+        workers.threads.push(watchman.or_internal("starting the watch")?);
         Ok(workers)
     }
 
@@ -102,6 +110,31 @@ fn work(db: &Db, matcher: &Matcher, post: &Post, lane: Lane, bell: &Bell) {
                 tracing::error!(cause = refusal.cause(), "the job queue cannot be worked on: {refusal}");
                 bell.wait();
             }
+        }
+    }
+}
+
+/// Looks every few seconds for what falls due by itself, and does it.
+fn keep_watch(db: &Db, rules: &Rules, bell: &Bell) {
+    let mut next = Instant::now();
+    while !bell.is_over.load(Ordering::SeqCst) {
+        if Instant::now() < next {
+            std::thread::sleep(NAP.min(next.saturating_duration_since(Instant::now())));
+            continue;
+        }
+        next = Instant::now() + WATCH;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if db.read_here(|tx| watch::is_due(tx, rules))? {
+                db.write_here(|tx| watch::round(tx, rules)).map(Some)
+            } else {
+                Ok(None)
+            }
+        }));
+        match outcome {
+            Ok(Ok(Some(done))) => tracing::info!(?done, "what was due is done"),
+            Ok(Ok(None)) => {}
+            Ok(Err(refusal)) => tracing::error!(cause = refusal.cause(), "what is due cannot be done: {refusal}"),
+            Err(_) => tracing::error!("the watch panicked; it goes on"),
         }
     }
 }

@@ -19,7 +19,14 @@ pub(super) fn url(head: &Letterhead, purpose: Purpose, secret: &str) -> String {
 fn letter(kind: &'static str, to: Recipient<'_>, subject: String, has_link: bool, pieces: Vec<Piece>) -> Letter {
     let mut all = vec![Piece::Text(format!("Hello {},", to.name))];
     all.extend(pieces);
-    Letter { kind, to: to.email.to_owned(), to_name: to.name.to_owned(), subject, pieces: all, is_secret: has_link }
+    Letter {
+        kind: kind.into(),
+        to: to.email.to_owned(),
+        to_name: to.name.to_owned(),
+        subject,
+        pieces: all,
+        is_secret: has_link,
+    }
 }
 
 fn text(words: impl Into<String>) -> Piece {

@@ -211,7 +211,7 @@ pub async fn sign_out(db: &Db, secret: &str) -> Result<()> {
 }
 
 /// 256 random bits in hexadecimal.
-pub(super) fn random_secret() -> Result<String> {
+pub fn random_secret() -> Result<String> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).or_internal("drawing a random secret")?;
     Ok(format!("{:032x}{:032x}", half(&bytes[..16]), half(&bytes[16..])))
@@ -222,6 +222,6 @@ fn half(bytes: &[u8]) -> u128 {
 }
 
 /// A secret of 256 random bits needs no slow hash: there is nothing to guess.
-pub(super) fn secret_hash(secret: &str) -> [u8; 32] {
+pub fn secret_hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }

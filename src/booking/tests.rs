@@ -459,7 +459,7 @@ fn each_takes_along_what_is_theirs_and_no_words_that_were_kept_back() {
     let of = |user| house.read(|tx| holdings(tx, user));
     let (mentors, mentees) = (of(house.mentor_user), of(house.mentees[0].0));
     assert_eq!(mentors["sessions"][0]["as"], "mentor");
-    assert_eq!(mentors["sessions"][0]["with"], "Bo");
+    assert_eq!(mentors["sessions"][0]["with"], "Bo 0");
     assert_eq!(mentors["availability"].as_array().map(Vec::len), Some(1));
     assert_eq!(mentors["feedbackGiven"][0]["comment"], "Words kept back");
     assert_eq!(mentors["feedbackReceived"][0]["comment"], "Shared words");

@@ -217,7 +217,7 @@ mod tests {
 
     fn letter(pieces: Vec<Piece>) -> Letter {
         Letter {
-            kind: "verify_email",
+            kind: "verify_email".into(),
             to: "bo@example.org".to_owned(),
             to_name: "Bo".to_owned(),
             subject: "Confirm your address".to_owned(),

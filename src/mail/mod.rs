@@ -7,8 +7,10 @@ mod letter;
 mod post;
 mod store;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::audit::{self, Actor, Entry};
@@ -16,6 +18,7 @@ use crate::clock::Moment;
 use crate::config::Config;
 use crate::db::{Db, Tx};
 use crate::error::{Error, OrInternal, Result};
+use crate::ids::SessionId;
 use crate::jobs::{self, Job};
 
 pub use post::{Kept, Memory, Post};
@@ -24,6 +27,12 @@ use post::{Parcel, Undelivered};
 
 /// Characters of a reason kept with a letter that could not be sent.
 const LONGEST_REASON: usize = 400;
+
+/// Letters handed out to the person they went to, at most.
+const MOST_HELD: u32 = 10_000;
+
+/// What stands in place of the address of somebody who has gone.
+const FORGOTTEN: &str = "(deleted)";
 
 /// What stands on every letter: the program's name and its address on the web.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +63,7 @@ impl Letterhead {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
     /// What it is for, in one word for staff and for programs: `verify_email`, `password_reset`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The recipient's address.
     pub to: String,
     /// The recipient's name.
@@ -65,6 +74,29 @@ pub struct Letter {
     pub pieces: Vec<Piece>,
     /// Whether it holds a link that lets its reader in. Such a letter's words are wiped once it is sent.
     pub is_secret: bool,
+}
+
+/// A calendar object that a letter carries, so that its reader's calendar puts the meeting in or takes it out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calendar {
+    /// `REQUEST` or `CANCEL`; the same word stands in the text.
+    pub method: Cow<'static, str>,
+    /// The object, as RFC 5545 writes it.
+    pub text: String,
+}
+
+/// What a letter is about, where it is one of several about the same thing. There is never a second letter of the
+/// same kind to the same person about the same state of it.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The session.
+    pub session: SessionId,
+    /// Its version: a new one has letters of its own.
+    pub version: u32,
+    /// Which side the recipient is on, as one word: keeps the ids of two people's letters apart.
+    pub party: &'static str,
+    /// The calendar object to carry along.
+    pub calendar: Option<Calendar>,
 }
 
 /// A part of a letter.
@@ -158,6 +190,11 @@ pub struct Words {
     /// HTML; `None` once wiped.
     pub html: Option<String>,
     is_secret: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calendar: Option<Calendar>,
+    /// The id that all letters about one thing refer to, so that programs show them together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thread: Option<String>,
 }
 
 /// Which letters to list. Everything that is given must fit.
@@ -184,15 +221,67 @@ pub struct Depth {
 /// Internal, where SQLite cannot.
 pub fn queue(tx: &Tx<'_>, head: &Letterhead, letter: &Letter) -> Result<()> {
     let message_id = format!("{}@{}", uuid::Uuid::new_v4().simple(), head.host());
+    put(tx, head, letter, &message_id, None).map(drop)
+}
+
+/// Queues a letter about a session, unless there is one of this kind to this person about this state of it already.
+/// Its message id follows from these, so that even a letter sent twice is one letter to its reader's program.
+/// Returns whether it was queued now.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn queue_once(tx: &Tx<'_>, head: &Letterhead, letter: &Letter, origin: &Origin) -> Result<bool> {
+    let (host, Origin { session, version, party, .. }) = (head.host(), origin);
+    let message_id = format!("{session}.{version}.{}.{party}@{host}", letter.kind);
+    put(tx, head, letter, &message_id, Some((origin, format!("{session}.{party}@{host}"))))
+}
+
+fn put(
+    tx: &Tx<'_>,
+    head: &Letterhead,
+    letter: &Letter,
+    message_id: &str,
+    about: Option<(&Origin, String)>,
+) -> Result<bool> {
+    let (origin, thread) = about.map_or((None, None), |(origin, thread)| (Some(origin), Some(thread)));
     let words = Words {
         to_name: letter::name(&letter.to_name),
         text: Some(letter::text(head, letter)),
         html: Some(letter::html(head, letter)),
         is_secret: letter.is_secret,
+        calendar: origin.and_then(|origin| origin.calendar.clone()),
+        thread,
     };
     let recipient = letter::one_line(&letter.to, usize::MAX);
-    let id = store::insert(tx, &message_id, letter.kind, &recipient, &letter::subject(letter), &words)?;
-    jobs::enqueue(tx, jobs::Kind::Send, &id.to_string())
+    let about = origin.map(|origin| (origin.session, origin.version));
+    let new = store::NewLetter {
+        message_id,
+        kind: &letter.kind,
+        recipient: &recipient,
+        subject: &letter::subject(letter),
+        words: &words,
+        about,
+    };
+    let Some(id) = store::insert(tx, &new)? else { return Ok(false) };
+    jobs::enqueue(tx, jobs::Kind::Send, &id.to_string())?;
+    Ok(true)
+}
+
+/// The letters to an address, for the person themselves: what and when, not the words of those that let them in.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn holdings(tx: &Tx<'_>, address: &str) -> Result<Value> {
+    Ok(store::holdings(tx, address, MOST_HELD)?.into())
+}
+
+/// Forgets somebody who goes: letters to them lose words and address, and those that wait are not sent. Call it
+/// before queueing anything that they should still get.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn forget(tx: &Tx<'_>, address: &str) -> Result<()> {
+    store::forget(tx, address, FORGOTTEN)
 }
 
 /// Sends the letter that a job names, and strikes the job off with what came of it. A letter that was
@@ -214,6 +303,8 @@ pub fn send(db: &Db, post: &Post, job: &Job) -> Result<()> {
         subject: &posted.subject,
         text: stored.words.text.as_deref().unwrap_or_default(),
         html: stored.words.html.as_deref().unwrap_or_default(),
+        calendar: stored.words.calendar.as_ref().map(|it| (&*it.method, it.text.as_str())),
+        thread: stored.words.thread.as_deref(),
         written_at: posted.created_at,
     };
     match post.deliver(&parcel) {

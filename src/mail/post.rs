@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use lettre::Address;
-use lettre::message::header::{HeaderName, HeaderValue, MessageId};
-use lettre::message::{Mailbox, Message, MultiPart, MultiPartKind, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MessageId, References};
+use lettre::message::{Attachment, Mailbox, Message, MultiPart, MultiPartKind, SinglePart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
@@ -39,6 +39,10 @@ pub(super) struct Parcel<'a> {
     pub(super) subject: &'a str,
     pub(super) text: &'a str,
     pub(super) html: &'a str,
+    /// Method and text of the calendar object it carries.
+    pub(super) calendar: Option<(&'a str, &'a str)>,
+    /// The id that letters about the same thing refer to.
+    pub(super) thread: Option<&'a str>,
     pub(super) written_at: Moment,
 }
 
@@ -115,23 +119,44 @@ fn message(from: &Mailbox, parcel: &Parcel<'_>) -> Result<Message, Undelivered> 
     let to = Address::from_str(parcel.to).map_err(|_| never("its recipient's address is none"))?;
     let name = Some(parcel.to_name.to_owned()).filter(|name| !name.is_empty());
     let seconds = u64::try_from(parcel.written_at.unix()).unwrap_or_default();
-    let boundary = format!("={}=", parcel.message_id.split('@').next().unwrap_or_default());
-    let parts = MultiPart::builder()
-        .kind(MultiPartKind::Alternative)
-        .boundary(boundary)
-        .singlepart(SinglePart::plain(parcel.text.to_owned()))
-        .singlepart(SinglePart::html(parcel.html.to_owned()));
     let automatic = |name| HeaderValue::new(HeaderName::new_from_ascii_str(name), "auto-generated".to_owned());
-    Message::builder()
+    let mut builder = Message::builder()
         .from(from.clone())
         .to(Mailbox::new(name, in_ascii(to)))
         .subject(parcel.subject)
         .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
         .header(MessageId::from(format!("<{}>", parcel.message_id)))
         // Keeps holiday notices from answering (RFC 3834).
-        .raw_header(automatic("Auto-Submitted"))
-        .multipart(parts)
-        .map_err(|problem| never(&problem.to_string()))
+        .raw_header(automatic("Auto-Submitted"));
+    if let Some(thread) = parcel.thread {
+        builder = builder.header(References::from(format!("<{thread}>")));
+    }
+    builder.multipart(parts(parcel)?).map_err(|problem| never(&problem.to_string()))
+}
+
+/// Text and HTML side by side. An invitation stands beside them, last, where programs look for what they can show
+/// best, without a disposition, so that it is read as one (RFC 6047 section 2.4); and once more as a file to keep.
+fn parts(parcel: &Parcel<'_>) -> Result<MultiPart, Undelivered> {
+    let id = parcel.message_id.split('@').next().unwrap_or_default();
+    let words = MultiPart::builder()
+        .kind(MultiPartKind::Alternative)
+        .boundary(format!("={id}="))
+        .singlepart(SinglePart::plain(parcel.text.to_owned()))
+        .singlepart(SinglePart::html(parcel.html.to_owned()));
+    let Some((method, calendar)) = parcel.calendar else { return Ok(words) };
+    let content_type = |text: &str| {
+        ContentType::parse(text).map_err(|_| Undelivered::Never("The letter cannot be written: its type".to_owned()))
+    };
+    let invitation = SinglePart::builder()
+        .header(content_type(&format!("text/calendar; method={method}; charset=UTF-8"))?)
+        .header(ContentTransferEncoding::QuotedPrintable)
+        .body(calendar.to_owned());
+    let file = Attachment::new("invite.ics".to_owned()).body(calendar.to_owned(), content_type("application/ics")?);
+    Ok(MultiPart::builder()
+        .kind(MultiPartKind::Mixed)
+        .boundary(format!("=+{id}="))
+        .multipart(words.singlepart(invitation))
+        .singlepart(file))
 }
 
 /// The address with its domain as every mail server can read it (`xn--…`).

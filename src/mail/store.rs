@@ -1,11 +1,13 @@
 //! The SQL of the outbox.
 
 use rusqlite::{OptionalExtension, Row, named_params};
+use serde_json::{Value, json};
 
 use super::{Depth, Filter, Posted, State, Words};
 use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::{OrInternal, Result};
+use crate::ids::SessionId;
 
 /// What is needed to send a letter.
 pub(super) struct Stored {
@@ -14,24 +16,61 @@ pub(super) struct Stored {
     pub(super) words: Words,
 }
 
-pub(super) fn insert(
-    tx: &Tx<'_>,
-    message_id: &str,
-    kind: &str,
-    recipient: &str,
-    subject: &str,
-    words: &Words,
-) -> Result<i64> {
-    let letter = serde_json::to_string(words).or_internal("writing a letter as JSON")?;
-    tx.prepare_cached(
-        "insert into outbox (message_id, kind, recipient, subject, letter, due_at, created_at)
-         values (:message_id, :kind, :recipient, :subject, :letter, :now, :now)",
-    )?
-    .execute(named_params! {
-        ":message_id": message_id, ":kind": kind, ":recipient": recipient, ":subject": subject,
-        ":letter": letter, ":now": tx.now(),
+/// A letter to be written down.
+pub(super) struct NewLetter<'a> {
+    pub(super) message_id: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) recipient: &'a str,
+    pub(super) subject: &'a str,
+    pub(super) words: &'a Words,
+    pub(super) about: Option<(SessionId, u32)>,
+}
+
+/// Returns the letter's place, `None` where there is one just like it.
+pub(super) fn insert(tx: &Tx<'_>, new: &NewLetter<'_>) -> Result<Option<i64>> {
+    let letter = serde_json::to_string(new.words).or_internal("writing a letter as JSON")?;
+    let n_inserted = tx
+        .prepare_cached(
+            "insert into outbox (message_id, kind, recipient, subject, letter, session_id, version, due_at, created_at)
+             values (:message_id, :kind, :recipient, :subject, :letter, :session, :version, :now, :now)
+             on conflict do nothing",
+        )?
+        .execute(named_params! {
+            ":message_id": new.message_id, ":kind": new.kind, ":recipient": new.recipient, ":subject": new.subject,
+            ":letter": letter, ":session": new.about.map(|(session, _)| session),
+            ":version": new.about.map_or(0, |(_, version)| version), ":now": tx.now(),
+        })?;
+    Ok((n_inserted == 1).then(|| tx.last_insert_rowid()))
+}
+
+pub(super) fn holdings(tx: &Tx<'_>, address: &str, limit: u32) -> Result<Vec<Value>> {
+    let mut statement = tx.prepare_cached(
+        "select kind, subject, state, created_at, sent_at, letter ->> 'isSecret' as is_secret, letter ->> 'text' as text
+         from outbox where recipient = :address collate nocase order by id desc limit :limit",
+    )?;
+    let rows = statement.query_map(named_params! { ":address": address, ":limit": limit }, |row| {
+        let text: Option<String> = if row.get("is_secret")? { None } else { row.get("text")? };
+        Ok(json!({
+            "kind": row.get::<_, String>("kind")?, "subject": row.get::<_, String>("subject")?,
+            "state": row.get::<_, String>("state")?, "createdAt": row.get::<_, Moment>("created_at")?,
+            "sentAt": row.get::<_, Option<Moment>>("sent_at")?, "text": text,
+        }))
     })?;
-    Ok(tx.last_insert_rowid())
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Letters that wait are dead, all lose words and address.
+pub(super) fn forget(tx: &Tx<'_>, address: &str, instead: &str) -> Result<()> {
+    tx.prepare_cached(
+        "update outbox
+         set state = case state when 'queued' then 'dead' else state end,
+             last_error = case state when 'queued' then 'The recipient has deleted their account.' else last_error end,
+             letter = json_set(json_remove(letter, '$.text', '$.html', '$.calendar'), '$.toName', ''),
+             subject = '', recipient = :instead || ' ' || id
+         where recipient = :address collate nocase",
+    )?
+    .execute(named_params! { ":address": address, ":instead": instead })?;
+    Ok(())
 }
 
 pub(super) fn letter(tx: &Tx<'_>, id: i64) -> Result<Option<Stored>> {

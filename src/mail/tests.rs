@@ -49,7 +49,7 @@ fn head() -> Letterhead {
 
 fn letter() -> Letter {
     Letter {
-        kind: "verify_email",
+        kind: "verify_email".into(),
         to: "bo@example.org".to_owned(),
         to_name: "Bo".to_owned(),
         subject: "Confirm your address".to_owned(),
@@ -225,7 +225,7 @@ fn a_letter_tried_again_is_the_same_letter() {
 fn the_outbox_is_listed_newest_first_and_page_by_page() {
     let room = Room::new();
     for kind in ["verify_email", "password_reset", "verify_email"] {
-        room.queue(&Letter { kind, ..letter() });
+        room.queue(&Letter { kind: kind.into(), ..letter() });
     }
     let job = room.claim().expect("the first");
     room.send(&job).expect("sent");

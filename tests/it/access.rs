@@ -57,7 +57,7 @@ impl Program {
         let house = TestApp::with(|config| config.limits.enabled = false);
         house.import(&five_mentors());
         let letter = Letter {
-            kind: "welcome",
+            kind: "welcome".into(),
             to: format!("{SECRET}@example.org"),
             to_name: SECRET.to_owned(),
             subject: SECRET.to_owned(),

@@ -432,7 +432,7 @@ async fn pocketbase_7762_a_job_that_panics_is_handed_back_and_the_house_lives() 
     let admin = program.person(Role::Admin, "ownword");
     let head = Letterhead::of(&house.app.config);
     let letter = |to: &str| Letter {
-        kind: "welcome",
+        kind: "welcome".into(),
         to: to.to_owned(),
         to_name: "Bo".to_owned(),
         subject: "Hello".to_owned(),

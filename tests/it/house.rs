@@ -20,8 +20,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors"]),
     ("sync", &["accounts", "audit", "clock", "db", "error", "mentors"]),
     ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
-    ("worker", &["db", "error", "ids", "jobs", "mail", "matching"]),
-    ("app", &["accounts", "clock", "config", "db", "demo", "error", "mail", "matching", "worker"]),
+    ("worker", &["booking", "db", "error", "ids", "jobs", "mail", "matching"]),
+    ("app", &["accounts", "booking", "clock", "config", "db", "demo", "error", "mail", "matching", "worker"]),
     (
         "web",
         &[

@@ -17,7 +17,7 @@ const SECRET_LINK: &str =
 
 fn letter() -> Letter {
     Letter {
-        kind: "verify_email",
+        kind: "verify_email".into(),
         to: "bo@example.org".to_owned(),
         to_name: "Bo Ångström".to_owned(),
         subject: "Confirm your address — please".to_owned(),
@@ -31,7 +31,7 @@ fn letter() -> Letter {
 }
 
 fn plain() -> Letter {
-    Letter { kind: "welcome", is_secret: false, ..letter() }
+    Letter { kind: "welcome".into(), is_secret: false, ..letter() }
 }
 
 /// A house whose letters go where `url` says.
@@ -342,7 +342,7 @@ async fn staff_read_the_outbox_and_only_admins_its_secrets() {
         house.sign_in("ada@example.org", Role::Admin).await,
     ];
     for kind in ["verify_email", "welcome", "verify_email"] {
-        queue(&house, &Letter { kind, is_secret: kind == "verify_email", ..letter() });
+        queue(&house, &Letter { kind: kind.into(), is_secret: kind == "verify_email", ..letter() });
     }
     house.work();
     for path in ["/api/admin/outbox", "/api/admin/outbox/1"] {

@@ -26,6 +26,15 @@ create table calendar_feeds (
     created_at integer not null
 ) strict;
 
+-- What people were told because its time had come: reminders and questions, once for each state of a session.
+create table told (
+    session_id text not null references office_sessions (id) on delete cascade,
+    version integer not null,
+    kind text not null,
+    told_at integer not null,
+    primary key (session_id, kind, version)
+) strict, without rowid;
+
 -- Slots ----------------------------------------------------------------------------------------
 
 create trigger slots_never_overlap before insert on availability
