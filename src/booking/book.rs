@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::letters::{self, Occasion};
+use super::slots::{self, Slot};
 use super::store::{self, NewSession, Offer};
 use super::{Asker, Party, Rules, Session, Status, close, read};
 use crate::accounts::{self, mentees};
@@ -151,6 +152,22 @@ pub fn reschedule(tx: &Tx<'_>, rules: &Rules, by: &Asker, id: SessionId, to: &Wa
     tx.note(moved.mentor_number, Change::Slots)?;
     letters::tell(tx, rules, &moved, Occasion::Rescheduled(session.starts_at, session.ends_at))?;
     Ok(moved)
+}
+
+/// What else the asker could book of a mentor, in place of a time that is lost: the `n` nearest slots, by start.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn alternatives_to(tx: &Tx<'_>, by: &Asker, wanted: &Wanted, n: usize) -> Result<Vec<Slot>> {
+    let (mentor, near) = match (find(tx, wanted)?, wanted) {
+        (Some(offer), _) => (offer.mentor, offer.starts_at),
+        (None, Wanted::Times(mentor, starts_at, _)) => match mentors::mentor(tx, *mentor)? {
+            Some(mentor) => (mentor.number, *starts_at),
+            None => return Ok(Vec::new()),
+        },
+        (None, Wanted::Slot(..)) => return Ok(Vec::new()),
+    };
+    slots::alternatives(tx, mentor, Some(by.user), near, n)
 }
 
 fn mentor_unknown() -> Error {

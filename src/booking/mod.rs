@@ -24,11 +24,11 @@ use crate::clock::Moment;
 use crate::db::{Change, Tx};
 use crate::error::{Error, Result};
 use crate::ids::{MenteeId, MentorId, MentorNo, SessionId, SlotId, UserId};
-use crate::mentors;
+use crate::mentors::{self, Mentor};
 
-pub use book::{Ask, Booked, Wanted, book, reschedule};
-pub use calendar::invitation;
-pub use close::{accept, cancel, cancel_all_of, complete, decline, no_show, undo};
+pub use book::{Ask, Booked, LONGEST_NOTES, Wanted, alternatives_to, book, reschedule};
+pub use calendar::{Method, invitation};
+pub use close::{LONGEST_REASON, accept, cancel, cancel_all_of, complete, decline, no_show, undo};
 pub use holdings::holdings;
 pub use read::{SessionFilter, session, sessions};
 pub use rules::Rules;
@@ -200,41 +200,25 @@ impl Session {
 /// Opens a slot with one seat and returns its id.
 ///
 /// # Errors
-/// `Invalid` for a slot in the past, one that ends before it starts, or one over eight hours;
-/// `slot_overlaps` where the mentor offers that time already.
+/// As `slots::open`.
 pub fn open_slot(tx: &Tx<'_>, mentor: MentorNo, starts_at: Moment, ends_at: Moment) -> Result<SlotId> {
-    if starts_at <= tx.now() {
-        return Err(Error::field("startsAt", "must be in the future"));
-    }
-    if ends_at <= starts_at || ends_at > starts_at.plus_seconds(LONGEST_SLOT) {
-        return Err(Error::field("endsAt", "must be after the start, by eight hours at most"));
-    }
-    if store::overlaps(tx, mentor, starts_at, ends_at)? {
-        return Err(Error::conflict("slot_overlaps", "That time is offered already."));
-    }
-    let id = SlotId::random();
-    let zone = mentors::by_number(tx, mentor)?.map_or(chrono_tz::Tz::UTC, |mentor| week::zone(&mentor.timezone));
-    store::insert(tx, id, mentor, starts_at, ends_at, &week::week_key(starts_at, zone))?;
-    tx.note(mentor, Change::Slots)?;
-    Ok(id)
+    let by = Asker { user: UserId::random(), is_staff: true, actor: Actor::nobody("command") };
+    let new = slots::NewSlot { starts_at, ends_at, capacity: 1, location: "virtual".to_owned() };
+    let opened = slots::open(tx, &by, mentor, &[new])?;
+    opened.first().map(|slot| slot.id).ok_or_else(|| Error::internal(anyhow::anyhow!("an opened slot is not there")))
 }
 
-/// Names the weeks of what is to come anew, after a mentor has moved to another zone: the weekly cap counts by
-/// the weeks that they live by.
-///
-/// # Errors
-/// Internal, where SQLite cannot.
-pub fn rezone(tx: &Tx<'_>, mentor: MentorNo) -> Result<()> {
-    let Some(known) = mentors::by_number(tx, mentor)? else { return Ok(()) };
-    let zone = week::zone(&known.timezone);
+/// Names the weeks of what is to come anew, after a mentor has moved to another zone.
+fn rename_weeks(tx: &Tx<'_>, mentor: &Mentor) -> Result<()> {
+    let zone = week::zone(&mentor.timezone);
     // A week back: a session of last Sunday may belong to this week now.
-    for (starts_at, was) in store::weeks(tx, mentor, tx.now().plus_days(-7))? {
+    for (starts_at, was) in store::weeks(tx, mentor.number, tx.now().plus_days(-7))? {
         let week = week::week_key(starts_at, zone);
         if week != was {
-            store::set_week(tx, mentor, starts_at, &week)?;
+            store::set_week(tx, mentor.number, starts_at, &week)?;
         }
     }
-    tx.note(mentor, Change::Slots)
+    hours::store::set_week_zone(tx, mentor.number, &mentor.timezone)
 }
 
 /// Whether this mentor has, or had, a session with this mentee: one that stands or was to be held.

@@ -338,34 +338,6 @@ pub(super) fn set_week(tx: &Tx<'_>, mentor: MentorNo, starts_at: Moment, week_ke
     Ok(())
 }
 
-/// Whether any slot of the mentor shares a second with [starts, ends).
-pub(super) fn overlaps(tx: &Tx<'_>, mentor: MentorNo, starts_at: Moment, ends_at: Moment) -> Result<bool> {
-    Ok(tx
-        .prepare_cached(
-            "select 1 from availability where mentor_number = :mentor and starts_at < :ends and ends_at > :starts",
-        )?
-        .exists(named_params! { ":mentor": mentor, ":starts": starts_at, ":ends": ends_at })?)
-}
-
-pub(super) fn insert(
-    tx: &Tx<'_>,
-    id: SlotId,
-    mentor: MentorNo,
-    starts_at: Moment,
-    ends_at: Moment,
-    week_key: &str,
-) -> Result<()> {
-    tx.prepare_cached(
-        "insert into availability (id, mentor_number, starts_at, ends_at, week_key, created_at)
-         values (:id, :mentor, :starts, :ends, :week, :now)",
-    )?
-    .execute(named_params! {
-        ":id": id, ":mentor": mentor, ":starts": starts_at, ":ends": ends_at, ":week": week_key, ":now": tx.now(),
-    })
-    .map_err(refused)?;
-    Ok(())
-}
-
 pub(super) fn have_session(tx: &Tx<'_>, mentor: UserId, mentee: UserId) -> Result<bool> {
     Ok(tx
         .prepare_cached(

@@ -27,19 +27,29 @@ impl From<Error> for Refusal {
 struct Carried {
     error: std::sync::Arc<Error>,
     has_face: bool,
+    /// What stands beside the refusal in JSON.
+    beside: Option<(&'static str, serde_json::Value)>,
 }
 
 /// A refusal that a page of its own tells, drawn with the status that fits. It is logged like any other.
 pub fn told(error: Error, page: impl FnOnce(StatusCode) -> Response) -> Response {
     let mut response = page(status(error.kind));
-    response.extensions_mut().insert(Carried { error: std::sync::Arc::new(error), has_face: true });
+    response.extensions_mut().insert(Carried { error: std::sync::Arc::new(error), has_face: true, beside: None });
+    response
+}
+
+/// A refusal of the JSON interface that says something more, in a field of its own.
+pub fn refused_beside(error: Error, name: &'static str, value: serde_json::Value) -> Response {
+    let mut response = status(error.kind).into_response();
+    let error = std::sync::Arc::new(error);
+    response.extensions_mut().insert(Carried { error, has_face: false, beside: Some((name, value)) });
     response
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = status(self.0.kind).into_response();
-        response.extensions_mut().insert(Carried { error: std::sync::Arc::new(self.0), has_face: false });
+        response.extensions_mut().insert(Carried { error: std::sync::Arc::new(self.0), has_face: false, beside: None });
         response
     }
 }
@@ -69,7 +79,9 @@ pub async fn faces(axum::extract::State(app): axum::extract::State<App>, request
     let target = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
     let headers = request.headers().clone();
     let mut response = next.run(request).await;
-    let Some(Carried { error, has_face }) = response.extensions_mut().remove::<Carried>() else { return response };
+    let Some(Carried { error, has_face, beside }) = response.extensions_mut().remove::<Carried>() else {
+        return response;
+    };
     if error.kind == Kind::Internal {
         tracing::error!(request_id, path, code = error.code, cause = error.cause(), "{error}");
     } else if let Some(cause) = error.cause() {
@@ -79,7 +91,7 @@ pub async fn faces(axum::extract::State(app): axum::extract::State<App>, request
     let mut faced = if has_face {
         response
     } else if is_api {
-        as_json(&error, &request_id)
+        as_json(&error, &request_id, beside)
     } else if error.kind == Kind::SignedOut && is_signin_wanted {
         redirect_with_next("/signin", &target)
     } else if error.code == "confirm_page" {
@@ -107,10 +119,13 @@ fn came_from(headers: &axum::http::HeaderMap) -> String {
     path.unwrap_or_else(|| "/profile/security".to_owned())
 }
 
-fn as_json(error: &Error, request_id: &str) -> Response {
+fn as_json(error: &Error, request_id: &str, beside: Option<(&'static str, serde_json::Value)>) -> Response {
     let mut body = json!({ "error": error.message, "code": error.code, "requestId": request_id });
     if !error.fields.is_empty() {
         body["fields"] = json!(error.fields);
+    }
+    if let Some((name, value)) = beside {
+        body[name] = value;
     }
     (status(error.kind), [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }

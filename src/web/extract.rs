@@ -75,6 +75,30 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// Rows of a list, at most and unless told.
+const MOST_LISTED: u32 = 200;
+const LISTED_UNLESS_TOLD: u32 = 50;
+
+/// How many rows a list is to hold.
+///
+/// # Errors
+/// `Invalid` naming `limit`.
+pub fn checked_limit(limit: Option<u32>) -> Result<u32, Error> {
+    let limit = limit.unwrap_or(LISTED_UNLESS_TOLD);
+    if limit == 0 || limit > MOST_LISTED {
+        return Err(Error::field("limit", format!("must be from 1 to {MOST_LISTED}")));
+    }
+    Ok(limit)
+}
+
+/// The first `limit` of rows, of which one more was read than asked for; and the last of them, if there are more.
+pub fn page_of<T>(mut rows: Vec<T>, limit: u32) -> (Vec<T>, bool) {
+    let limit = limit as usize;
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    (rows, has_more)
+}
+
 /// An id in the path; anything that is none is not there.
 pub struct Id<T>(pub T);
 

@@ -17,6 +17,7 @@ use crate::accounts::tokens::{self, Bearer};
 use crate::accounts::{self, Device, Login, LoginRules, Role, User};
 use crate::app::App;
 use crate::audit::Actor;
+use crate::booking::Asker;
 use crate::error::{Error, Result};
 
 /// How a caller showed who they are.
@@ -49,6 +50,11 @@ impl Caller {
             Via::Login(login) => Ok(login),
             Via::Token(_) => Err(Error::forbidden("token_refused", "This cannot be done with an API token.")),
         }
+    }
+
+    /// The caller as office hours know them.
+    pub fn asker(&self) -> Asker {
+        Asker { user: self.user.id, is_staff: self.user.role.is_staff(), actor: self.actor() }
     }
 
     /// The caller as the audit log writes them down.

@@ -5,7 +5,10 @@ use axum::http::Method;
 use axum::routing::{get, post};
 use utoipa_axum::routes;
 
-use super::api::{auth, logins, matches, mentors, oidc, operations, outbox, people, photos, profiles, recovery};
+use super::api::{
+    auth, availability, calendar, logins, matches, mentors, oidc, operations, outbox, people, photos, profiles,
+    recovery, sessions,
+};
 use super::limits::Rate;
 use super::pages::{arriving, own, safety, staff};
 use super::route::{Route, Who, Whose};
@@ -18,6 +21,9 @@ const PUT: Method = Method::PUT;
 const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
+/// The largest body of slots to open: 500 of them, each with a place.
+const SLOTS_LIMIT: usize = 512 * 1024;
+
 /// The whole table.
 pub fn table() -> Vec<Route> {
     [
@@ -26,6 +32,8 @@ pub fn table() -> Vec<Route> {
         providers(),
         own_account(),
         profiles_of_people(),
+        office_hours(),
+        sessions_of_people(),
         staff_interface(),
         operations(),
         pages_of_everybody(),
@@ -117,6 +125,49 @@ fn profiles_of_people() -> Vec<Route> {
         Route::page(GET, "/photos/{userId}/{version}", Who::SignedIn, || get(photos::show)).whose(Whose::OwnOrStaff),
         Route::page(POST, "/profile/photo", Who::SignedIn, || post(photos::upload_form)).body(photos::BODY_LIMIT),
         Route::page(POST, "/profile/photo/remove", Who::SignedIn, || post(photos::remove_form)),
+    ]
+}
+
+fn office_hours() -> Vec<Route> {
+    let (reads, writes) = (Scope::AvailabilityRead, Scope::AvailabilityWrite);
+    vec![
+        Route::api(GET, "/api/availability", Who::SignedIn, || routes!(availability::list)).scope(reads),
+        Route::api(POST, "/api/availability", Who::SignedIn, || routes!(availability::open))
+            .scope(writes)
+            .body(SLOTS_LIMIT),
+        Route::api(PATCH, "/api/availability/{id}", Who::SignedIn, || routes!(availability::change))
+            .whose(Whose::OwnOrStaff)
+            .scope(writes),
+        Route::api(DELETE, "/api/availability/{id}", Who::SignedIn, || routes!(availability::withdraw))
+            .whose(Whose::OwnOrStaff)
+            .scope(writes),
+        Route::api(GET, "/api/availability/hours", Who::SignedIn, || routes!(availability::show_hours)).scope(reads),
+        Route::api(PUT, "/api/availability/hours", Who::SignedIn, || routes!(availability::set_hours)).scope(writes),
+        Route::api(POST, "/api/availability/pause", Who::SignedIn, || routes!(availability::pause)).scope(writes),
+        Route::api(GET, "/api/availability/why", Who::SignedIn, || routes!(availability::why)).scope(reads),
+        Route::api(POST, "/api/calendar/feed", Who::SignedIn, || routes!(calendar::renew)),
+        Route::api(DELETE, "/api/calendar/feed", Who::SignedIn, || routes!(calendar::end)),
+        Route::page(GET, "/cal/{name}", Who::Anyone, || get(calendar::show)).whose(Whose::Holder),
+    ]
+}
+
+fn sessions_of_people() -> Vec<Route> {
+    let (reads, writes) = (Scope::SessionsRead, Scope::SessionsWrite);
+    let own = |method, path, handler| Route::api(method, path, Who::SignedIn, handler).whose(Whose::OwnOrStaff);
+    vec![
+        Route::api(POST, "/api/sessions", Who::SignedIn, || routes!(sessions::create)).scope(writes),
+        Route::api(GET, "/api/sessions", Who::SignedIn, || routes!(sessions::list)).scope(reads),
+        own(GET, "/api/sessions/{id}", || routes!(sessions::show)).scope(reads),
+        own(GET, "/api/sessions/{id}/invite.ics", || routes!(sessions::invite)).scope(reads),
+        own(POST, "/api/sessions/{id}/cancel", || routes!(sessions::cancel)).scope(writes),
+        own(POST, "/api/sessions/{id}/reschedule", || routes!(sessions::reschedule)).scope(writes),
+        own(POST, "/api/sessions/{id}/accept", || routes!(sessions::accept)).scope(writes),
+        own(POST, "/api/sessions/{id}/decline", || routes!(sessions::decline)).scope(writes),
+        own(POST, "/api/sessions/{id}/complete", || routes!(sessions::complete)).scope(writes),
+        own(POST, "/api/sessions/{id}/no-show", || routes!(sessions::no_show)).scope(writes),
+        own(POST, "/api/sessions/{id}/undo", || routes!(sessions::undo)).scope(writes),
+        own(POST, "/api/sessions/{id}/feedback", || routes!(sessions::give_feedback)).scope(writes),
+        own(GET, "/api/sessions/{id}/feedback", || routes!(sessions::read_feedback)).scope(reads),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Weekly hours: rules in the mentor's zone that make slots ahead of time.
 
 mod expand;
-mod store;
+pub(super) mod store;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -108,6 +108,11 @@ pub fn fill(tx: &Tx<'_>, mentor: MentorNo) -> Result<u32> {
 pub fn fill_all(tx: &Tx<'_>, n_most: u32) -> Result<u32> {
     let mut n_made = 0;
     for mentor in store::stale(tx, tx.now().plus_seconds(-REFILL_SECONDS), n_most)? {
+        let moved = mentors::by_number(tx, mentor)?.map(|known| known.timezone);
+        if moved.is_some_and(|zone| store::week_zone(tx, mentor).is_ok_and(|named| !named.is_empty() && named != zone))
+        {
+            rezone(tx, mentor)?;
+        }
         n_made += fill(tx, mentor)?;
     }
     Ok(n_made)
@@ -121,13 +126,15 @@ pub fn is_due(tx: &Tx<'_>) -> Result<bool> {
     Ok(!store::stale(tx, tx.now().plus_seconds(-REFILL_SECONDS), 1)?.is_empty())
 }
 
-/// Lays the hours out anew after a mentor has moved to another zone: nine o'clock stays nine o'clock.
+/// Lays the hours out anew after a mentor has moved to another zone: nine o'clock stays nine o'clock, and the weekly
+/// cap counts by the weeks that they live by. The watch does so by itself before long.
 ///
 /// # Errors
 /// Internal, where SQLite cannot.
 pub fn rezone(tx: &Tx<'_>, mentor: MentorNo) -> Result<()> {
     let Some(known) = mentors::by_number(tx, mentor)? else { return Ok(()) };
     let hours = store::hours(tx, mentor, known.timezone.clone())?;
+    super::rename_weeks(tx, &known)?;
     settle(tx, &known, &hours).map(drop)
 }
 
@@ -200,6 +207,7 @@ fn settle(tx: &Tx<'_>, mentor: &Mentor, hours: &Hours) -> Result<u32> {
 /// Makes the slots that are wanted and overlap none that is there.
 fn make(tx: &Tx<'_>, mentor: &Mentor, hours: &Hours, wanted: &[(Moment, Moment)]) -> Result<u32> {
     store::set_filled(tx, mentor.number)?;
+    store::set_week_zone(tx, mentor.number, &mentor.timezone)?;
     let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
         tx.note(mentor.number, Change::Slots)?;
         return Ok(0);

@@ -127,17 +127,32 @@ pub(super) fn taken_times(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Mentors in use with hours that have not become slots since `since`, the longest waiting first.
+/// Mentors in use who moved to another zone since their weeks were named, or whose hours have not become slots since
+/// `since`; the longest waiting first.
 pub(super) fn stale(tx: &Tx<'_>, since: Moment, limit: u32) -> Result<Vec<MentorNo>> {
     let mut statement = tx.prepare_cached(
-        "select number from mentors
-         where filled_at <= :since and active = 1
-             and (exists (select 1 from hours where mentor_number = number)
-                 or exists (select 1 from exceptions where mentor_number = number))
+        "select number from mentors join users on users.id = mentors.user_id
+         where active = 1 and (
+             (week_zone <> '' and week_zone <> timezone)
+             or (filled_at <= :since and (exists (select 1 from hours where mentor_number = number)
+                 or exists (select 1 from exceptions where mentor_number = number))))
          order by filled_at limit :limit",
     )?;
     let rows = statement.query_map(named_params! { ":since": since, ":limit": limit }, |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The zone that a mentor's weeks were named in; empty where none was.
+pub(super) fn week_zone(tx: &Tx<'_>, mentor: MentorNo) -> Result<String> {
+    Ok(tx
+        .prepare_cached("select week_zone from mentors where number = :mentor")?
+        .query_row(named_params! { ":mentor": mentor }, |row| row.get(0))?)
+}
+
+pub(in crate::booking) fn set_week_zone(tx: &Tx<'_>, mentor: MentorNo, zone: &str) -> Result<()> {
+    tx.prepare_cached("update mentors set week_zone = :zone where number = :mentor and week_zone <> :zone")?
+        .execute(named_params! { ":zone": zone, ":mentor": mentor })?;
+    Ok(())
 }
 
 pub(super) fn set_filled(tx: &Tx<'_>, mentor: MentorNo) -> Result<()> {

@@ -119,6 +119,7 @@ pub fn open(tx: &Tx<'_>, by: &Asker, mentor: MentorNo, slots: &[NewSlot]) -> Res
         store::insert(tx, id, mentor.number, &slot, &week_key(slot.starts_at, zone(&mentor.timezone)), false)?;
         opened.push(stored(tx, id)?);
     }
+    hours::store::set_week_zone(tx, mentor.number, &mentor.timezone)?;
     tx.note(mentor.number, Change::Slots)?;
     let after = json!({ "opened": opened.len(), "from": opened.first().map(|slot| slot.starts_at) });
     note(tx, by, &mentor, "availability.opened", ().into(), after)?;

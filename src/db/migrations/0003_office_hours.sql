@@ -13,6 +13,7 @@ alter table office_sessions add column booked_by text; -- the account of staff w
 alter table office_sessions add column closed_at integer; -- when it was completed, missed or cancelled
 
 alter table mentors add column filled_at integer not null default 0; -- when weekly hours last became slots
+alter table mentors add column week_zone text not null default ''; -- the zone that week keys were made in
 
 create unique index office_sessions_once on office_sessions (slot_id, mentee_id) where status in ('pending', 'booked');
 create index office_sessions_of_week on office_sessions (mentor_number, week_key);

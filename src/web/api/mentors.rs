@@ -9,12 +9,8 @@ use crate::error::{Error, Result};
 use crate::ids::MentorId;
 use crate::matching::{Card, Filters, SLOT_DAYS, Slot, SlotView};
 use crate::web::error::Refusal;
-use crate::web::extract::{Id, Json, Query};
+use crate::web::extract::{Id, Json, Query, checked_limit, page_of};
 use crate::web::identity::SignedIn;
-
-/// How many mentors a list holds at most, and unless told.
-const MOST: u32 = 200;
-const UNLESS_TOLD: u32 = 50;
 
 /// Slots shown of each mentor.
 const SLOTS: usize = 5;
@@ -102,10 +98,7 @@ pub async fn list(
     _: SignedIn,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<MentorList>, Refusal> {
-    let limit = query.limit.unwrap_or(UNLESS_TOLD);
-    if limit == 0 || limit > MOST {
-        return Err(Error::field("limit", format!("must be from 1 to {MOST}")).into());
-    }
+    let limit = checked_limit(query.limit)?;
     let cursor = query.cursor.as_deref().map(read_cursor).transpose()?;
     let filters = Filters {
         industries: query.industry,
@@ -113,11 +106,7 @@ pub async fn list(
         expertise: query.expertise,
         available_within_days: None,
     };
-    let limit = limit as usize;
-    // One more than asked for tells whether there is a next page.
-    let mut found = app.matcher.page(&filters, &query.q, cursor.as_ref(), limit + 1);
-    let has_more = found.len() > limit;
-    found.truncate(limit);
+    let (found, has_more) = page_of(app.matcher.page(&filters, &query.q, cursor.as_ref(), limit as usize + 1), limit);
     let next_cursor = found.last().filter(|_| has_more).map(|(card, _)| write_cursor(card));
     let items = found.iter().map(|(card, slots)| MentorCard::new(card, slots)).collect();
     Ok(Json(MentorList { items, next_cursor }))

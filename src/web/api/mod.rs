@@ -1,6 +1,8 @@
 //! The JSON endpoints of `api.md`, one file a topic.
 
 pub mod auth;
+pub mod availability;
+pub mod calendar;
 pub mod logins;
 pub mod matches;
 pub mod mentors;
@@ -11,3 +13,4 @@ pub mod people;
 pub mod photos;
 pub mod profiles;
 pub mod recovery;
+pub mod sessions;

@@ -10,12 +10,8 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::mail::{self, Filter, Posted, Words};
 use crate::web::error::Refusal;
-use crate::web::extract::{Id, Json, Query};
+use crate::web::extract::{Id, Json, Query, checked_limit, page_of};
 use crate::web::identity::{Caller, Pm};
-
-/// How many letters a list holds at most, and unless told.
-const MOST: u32 = 200;
-const UNLESS_TOLD: u32 = 50;
 
 /// What the list may be narrowed by.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -66,10 +62,7 @@ pub async fn list(
     _: Pm,
     Query(query): Query<OutboxQuery>,
 ) -> Result<Json<LetterList>, Refusal> {
-    let limit = query.limit.unwrap_or(UNLESS_TOLD);
-    if limit == 0 || limit > MOST {
-        return Err(Error::field("limit", format!("must be from 1 to {MOST}")).into());
-    }
+    let limit = checked_limit(query.limit)?;
     let before_id = query.cursor.as_deref().map(read_cursor).transpose()?;
     let filter = Filter { state: query.state.as_deref().map(read_state).transpose()?, kind: query.kind };
     let (items, next_cursor) = page(&app, filter, before_id, limit).await?;
@@ -83,10 +76,8 @@ pub async fn page(
     before_id: Option<i64>,
     limit: u32,
 ) -> Result<(Vec<Posted>, Option<String>)> {
-    // One more than asked for tells whether there is a next page.
-    let mut items = app.db.read(move |tx| mail::outbox(tx, &filter, before_id, limit + 1)).await?;
-    let has_more = items.len() > limit as usize;
-    items.truncate(limit as usize);
+    let (items, has_more) =
+        page_of(app.db.read(move |tx| mail::outbox(tx, &filter, before_id, limit + 1)).await?, limit);
     let next_cursor = items.last().filter(|_| has_more).map(|letter| letter.id.to_string());
     Ok((items, next_cursor))
 }

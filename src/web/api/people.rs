@@ -11,6 +11,7 @@ use crate::accounts::people::{self, Filter, Person};
 use crate::accounts::{self, Role, Status};
 use crate::app::App;
 use crate::audit::{self, Event};
+use crate::booking::{self, Rules};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
@@ -18,24 +19,14 @@ use crate::jobs::{self, DeadJob, Depth};
 use crate::mail::Letterhead;
 use crate::mentors;
 use crate::web::error::Refusal;
-use crate::web::extract::{Id, Json, Query};
+use crate::web::extract::{Id, Json, Query, checked_limit, page_of};
 use crate::web::identity::{Admin, Caller, Pm};
 
-/// Rows of a page, at most and unless told.
-const MOST: u32 = 200;
-const UNLESS_TOLD: u32 = 50;
+/// Jobs that were given up on, as many as are shown.
+const MOST_DEAD: u32 = 200;
 
 /// Rows of an exported audit log.
 const EXPORTED: u32 = 100_000;
-
-/// How many rows to read: one more than asked for tells whether there is a next page.
-fn checked_limit(limit: Option<u32>) -> Result<u32> {
-    let limit = limit.unwrap_or(UNLESS_TOLD);
-    if limit == 0 || limit > MOST {
-        return Err(Error::field("limit", format!("must be from 1 to {MOST}")));
-    }
-    Ok(limit)
-}
 
 /// Which people to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -81,9 +72,7 @@ pub async fn people_page(app: &App, query: PeopleQuery) -> Result<PersonList> {
         status: query.status.filter(|it| !it.is_empty()).map(|it| it.parse()).transpose()?,
         after: after.transpose()?,
     };
-    let mut items = app.db.read(move |tx| people::list(tx, &filter, limit + 1)).await?;
-    let has_more = items.len() > limit as usize;
-    items.truncate(limit as usize);
+    let (items, has_more) = page_of(app.db.read(move |tx| people::list(tx, &filter, limit + 1)).await?, limit);
     let last = items.last().filter(|_| has_more);
     let next_cursor = last.map(|person| format!("{}.{}", person.id, person.name.to_ascii_lowercase()));
     Ok(PersonList { items, next_cursor })
@@ -155,9 +144,12 @@ pub struct Standing {
 
 /// Changes what somebody may do, or whether their account is in use: the verb that the JSON interface and the page share.
 pub async fn change_with(app: &App, caller: &Caller, id: UserId, to: Standing) -> Result<Person> {
-    let actor = caller.actor();
+    let (actor, by, rules) = (caller.actor(), caller.asker(), Rules::of(&app.config));
     app.db
         .write(move |tx| {
+            if to.status.is_some_and(|status| status != Status::Active) {
+                booking::cancel_all_of(tx, &rules, &by, id, "The account is not in use any more.")?;
+            }
             if people::change(tx, &actor, id, to.role, to.status)? {
                 mentors::account_changed(tx, id)?;
                 if let Some(user) = accounts::user(tx, id)? {
@@ -244,9 +236,7 @@ pub struct EventList {
 /// Reads one page of the audit log: the verb that the JSON interface and the page share.
 pub async fn event_page(app: &App, query: &EventQuery) -> Result<EventList> {
     let (limit, filter) = (checked_limit(query.limit)?, query.filter()?);
-    let mut items = app.db.read(move |tx| audit::entries(tx, &filter, limit + 1)).await?;
-    let has_more = items.len() > limit as usize;
-    items.truncate(limit as usize);
+    let (items, has_more) = page_of(app.db.read(move |tx| audit::entries(tx, &filter, limit + 1)).await?, limit);
     let next_cursor = items.last().filter(|_| has_more).map(|event| event.id.to_string());
     Ok(EventList { items, next_cursor })
 }
@@ -306,6 +296,6 @@ pub struct Queue {
     (status = 200, description = "Depths, and what was given up on", body = Queue),
 ))]
 pub async fn queue(State(app): State<App>, _: Pm) -> Result<Json<Queue>, Refusal> {
-    let read = app.db.read(|tx| Ok(Queue { depth: jobs::depth(tx)?, dead: jobs::dead(tx, MOST)? }));
+    let read = app.db.read(|tx| Ok(Queue { depth: jobs::depth(tx)?, dead: jobs::dead(tx, MOST_DEAD)? }));
     Ok(Json(read.await?))
 }

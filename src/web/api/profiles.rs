@@ -11,10 +11,11 @@ use utoipa::ToSchema;
 use crate::accounts::{self, recovery};
 use crate::app::App;
 use crate::audit::{self, Actor};
-use crate::booking;
+use crate::booking::{self, Rules};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
+use crate::mail;
 use crate::mentors::profiles::{self, Asker, Change, ProfileView};
 use crate::web::error::Refusal;
 use crate::web::extract::{Id, Json};
@@ -91,6 +92,11 @@ pub async fn change(
     Ok(Json(Success { success: true }))
 }
 
+/// The letters that went to somebody's address.
+fn letters_to(tx: &Tx<'_>, user: UserId) -> Result<serde_json::Value> {
+    accounts::user(tx, user)?.map_or_else(|| Ok(json!([])), |person| mail::holdings(tx, &person.email))
+}
+
 /// Everything that is held on oneself, to take along.
 #[utoipa::path(get, path = "/api/profiles/{userId}/export", tag = "profiles",
     params(("userId" = uuid::Uuid, Path, description = "The person's own account")), responses(
@@ -113,6 +119,7 @@ pub async fn export(State(app): State<App>, asking: Asking, Id(user): Id<UserId>
                 "account": accounts::holdings(tx, user)?,
                 "profile": profile,
                 "booking": booking::holdings(tx, user)?,
+                "letters": letters_to(tx, user)?,
                 "events": audit::holdings(tx, user, &about)?,
             }))
         })
@@ -166,11 +173,17 @@ pub async fn erase_with(app: &App, asking: Asking, user: UserId, password: Optio
     if asking.asker.user == user {
         prove(app, user, password).await?;
     }
+    let rules = Rules::of(&app.config);
     app.db
         .write(move |tx| {
             let has_session = asking.has_session_with(tx, user)?;
             profiles::erasable(tx, &asking.asker, user, has_session)?;
+            let by = booking::Asker { user: asking.asker.user, is_staff: true, actor: asking.actor.clone() };
+            booking::cancel_all_of(tx, &rules, &by, user, "The account was closed.")?;
             booking::withdraw_offers(tx, user)?;
+            if let Some(person) = accounts::user(tx, user)? {
+                mail::forget(tx, &person.email)?;
+            }
             profiles::erase(tx, &asking.actor, &asking.asker, user, has_session)
         })
         .await
