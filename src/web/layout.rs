@@ -52,6 +52,8 @@ const STAFF: &[&str] = &["pm", "admin"];
 /// The rooms a signed-in person can walk to. A new room adds one line here.
 const LINKS: &[Link] = &[
     Link { href: "/search", label: "Find a mentor", roles: EVERYONE },
+    Link { href: "/sessions", label: "Sessions", roles: EVERYONE },
+    Link { href: "/availability", label: "Availability", roles: &["mentor"] },
     Link { href: "/profile", label: "Profile", roles: EVERYONE },
     Link { href: "/admin", label: "Program", roles: STAFF },
 ];

@@ -10,7 +10,7 @@ use super::api::{
     recovery, sessions,
 };
 use super::limits::Rate;
-use super::pages::{arriving, own, safety, staff};
+use super::pages::{arriving, booking, meetings, offering, own, safety, staff};
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
 use crate::accounts::tokens::Scope;
@@ -39,6 +39,7 @@ pub fn table() -> Vec<Route> {
         pages_of_everybody(),
         pages_of_accounts(),
         pages_of_ones_own(),
+        pages_of_office_hours(),
         pages_of_staff(),
     ]
     .concat()
@@ -258,6 +259,32 @@ fn pages_of_ones_own() -> Vec<Route> {
         Route::page(POST, "/profile/security/tokens", Who::SignedIn, || post(safety::create_token)).guarded(),
         Route::page(POST, "/profile/security/tokens/{id}/revoke", Who::SignedIn, || post(safety::revoke_token))
             .whose(Whose::Own),
+    ]
+}
+
+fn pages_of_office_hours() -> Vec<Route> {
+    let own = |method, path, handler| Route::page(method, path, Who::SignedIn, handler).whose(Whose::OwnOrStaff);
+    vec![
+        Route::page(GET, "/mentors/{id}/book", Who::SignedIn, || get(booking::check)),
+        Route::page(POST, "/mentors/{id}/book", Who::SignedIn, || post(booking::book)),
+        Route::page(GET, "/sessions", Who::SignedIn, || get(meetings::list)),
+        own(GET, "/sessions/{id}", || get(meetings::show)),
+        own(POST, "/sessions/{id}/cancel", || post(meetings::cancel)),
+        own(POST, "/sessions/{id}/accept", || post(meetings::accept)),
+        own(POST, "/sessions/{id}/decline", || post(meetings::decline)),
+        own(POST, "/sessions/{id}/complete", || post(meetings::complete)),
+        own(POST, "/sessions/{id}/no-show", || post(meetings::no_show)),
+        own(POST, "/sessions/{id}/undo", || post(meetings::undo)),
+        own(POST, "/sessions/{id}/feedback", || post(meetings::give_feedback)),
+        own(GET, "/sessions/{id}/move", || get(meetings::choose)),
+        own(POST, "/sessions/{id}/move", || post(meetings::move_to)),
+        Route::page(GET, "/availability", Who::SignedIn, || get(offering::show)),
+        Route::page(POST, "/availability/hours", Who::SignedIn, || post(offering::save_hours)),
+        Route::page(POST, "/availability/slots", Who::SignedIn, || post(offering::open)),
+        own(POST, "/availability/slots/{id}/withdraw", || post(offering::withdraw)),
+        Route::page(POST, "/availability/pause", Who::SignedIn, || post(offering::pause)),
+        Route::page(POST, "/availability/feed", Who::SignedIn, || post(offering::make_feed)),
+        Route::page(POST, "/availability/feed/end", Who::SignedIn, || post(offering::end_feed)),
     ]
 }
 

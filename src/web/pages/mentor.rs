@@ -4,6 +4,7 @@
 use maud::{Markup, html};
 
 use crate::web::layout::{Frame, When, highlight, page, portrait, time};
+use crate::web::pages::zones;
 
 /// One mentor among the results.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +71,8 @@ pub struct SignalView {
 /// What the mentor's own page shows.
 #[derive(Clone, Debug, Default)]
 pub struct MentorView {
+    /// The id in `/mentors/{id}`.
+    pub id: String,
     /// The full name.
     pub name: String,
     /// An `https:` address of a photo; anything else is not shown.
@@ -96,8 +99,16 @@ pub struct MentorView {
     pub local_now: When,
     /// The time zone the open times are shown in.
     pub viewer_zone: String,
-    /// The next open times by day.
+    /// The same in words: `Europe/Berlin (UTC+01:00)`.
+    pub zone_label: String,
+    /// The open times by day.
     pub days: Vec<DayView>,
+    /// The day whose times are shown, `2030-03-05`; the first one where it has none.
+    pub chosen_day: String,
+    /// Whether it is the viewer's own profile.
+    pub is_own: bool,
+    /// Until when the mentor takes nobody new, in words.
+    pub paused_until: Option<String>,
     /// The search to go back to; ignored unless it is a path of `/search`.
     pub back: Option<String>,
 }
@@ -114,6 +125,8 @@ pub struct DayView {
 /// One open time.
 #[derive(Clone, Debug, Default)]
 pub struct SlotView {
+    /// Its id.
+    pub id: String,
     /// The start, and the words for the whole interval: `14:00 to 14:45`.
     pub when: When,
     /// How many people it is for.
@@ -124,6 +137,8 @@ pub struct SlotView {
 
 /// How many topics a card shows before it says how many more there are.
 const SHOWN_TAGS: usize = 6;
+/// How many days the picker shows at once.
+const SHOWN_DAYS: usize = 8;
 /// How many free times a card shows: enough to see a pattern, few enough to fit beside the score.
 const SHOWN_TIMES: usize = 3;
 
@@ -191,20 +206,69 @@ fn about(view: &MentorView) -> Markup {
 fn open_times(view: &MentorView) -> Markup {
     html! {
         section.panel.open-times #times aria-labelledby="times-title" {
-            h2 #times-title { "Next open times" }
-            @if view.days.is_empty() {
-                p { "No open times in the next two weeks." }
+            h2 #times-title { "Open times" }
+            @if view.is_own {
+                p { "This is how others see you." }
+                p { a.button href="/availability" { "Change what you offer" } }
+            } @else if let Some(until) = &view.paused_until {
+                p { (view.name) " takes nobody new until " (until) "." }
+            } @else if view.days.is_empty() {
+                p { "No open times for now." }
                 p.soft { "New times appear here as soon as " (view.name) " offers them." }
             } @else {
-                p.soft.small { "Shown in your time zone, " (view.viewer_zone) "." }
-                @for day in &view.days {
-                    h3 { (time(&day.day)) }
-                    ul.slots {
-                        @for slot in &day.slots {
-                            li data-testid="slot" { (time(&slot.when)) " " span { (places(slot)) } }
-                        }
+                (picker(view))
+            }
+            @if !view.days.is_empty() { (zone_switch(view)) }
+        }
+    }
+}
+
+/// Draws the days as links and the times of one of them. Everything works by following links.
+fn picker(view: &MentorView) -> Markup {
+    let chosen = view.days.iter().position(|day| day.day.iso == view.chosen_day).unwrap_or(0);
+    // As many days as fit on a phone in a few rows, the chosen one among them.
+    let first = chosen / SHOWN_DAYS * SHOWN_DAYS;
+    let shown = &view.days[first..view.days.len().min(first + SHOWN_DAYS)];
+    let link = |day: &DayView| format!("/mentors/{}?day={}&tz={}#times", view.id, day.day.iso, view.viewer_zone);
+    html! {
+        nav.days aria-label="Days with open times" {
+            ul {
+                @for day in shown {
+                    li { a href=(link(day)) aria-current=[(day.day.iso == view.days[chosen].day.iso).then_some("date")] {
+                        (time(&day.day)) " " span { (day.slots.len()) @if day.slots.len() == 1 { " time" } @else { " times" } }
+                    } }
+                }
+            }
+            p.paging {
+                @if first > 0 { a href=(link(&view.days[first - 1])) rel="prev" { "Earlier days" } " " }
+                @if let Some(next) = view.days.get(first + SHOWN_DAYS) { a href=(link(next)) rel="next" { "Later days" } }
+            }
+        }
+        @let day = &view.days[chosen];
+        h3 #day-title { (time(&day.day)) }
+        ul.slots {
+            @for slot in &day.slots {
+                li {
+                    a.button data-testid="slot" href={ "/mentors/" (view.id) "/book?slot=" (slot.id) "&tz=" (view.viewer_zone) } {
+                        (time(&slot.when)) span.unseen { ", " (day.day.label) ", " (view.zone_label) } " " span { (places(slot)) }
                     }
                 }
+            }
+        }
+    }
+}
+
+fn zone_switch(view: &MentorView) -> Markup {
+    html! {
+        p.soft.small { "Shown in " (view.zone_label) "." }
+        details {
+            summary { "Show in another time zone" }
+            form.stack action={ "/mentors/" (view.id) "#times" } method="get" {
+                div.field {
+                    label for="tz" { "Time zone" }
+                    select #tz name="tz" { (zones::options(&view.viewer_zone)) }
+                }
+                button type="submit" { "Show" }
             }
         }
     }
@@ -499,15 +563,23 @@ mod tests {
     #[test]
     fn a_mentor_page_lists_open_times_by_day() {
         let when = |iso: &str, label: &str| When { iso: iso.into(), label: label.into() };
-        let group = SlotView { when: when("2030-03-05T13:00:00Z", "14:00 to 14:45"), capacity: 4, n_remaining: 2 };
-        let alone = SlotView { when: when("2030-03-05T15:00:00Z", "16:00 to 16:45"), capacity: 1, n_remaining: 1 };
+        let group = SlotView {
+            id: "s1".into(),
+            when: when("2030-03-05T13:00:00Z", "14:00 to 14:45"),
+            capacity: 4,
+            n_remaining: 2,
+        };
+        let alone = SlotView {
+            id: "s1".into(),
+            when: when("2030-03-05T15:00:00Z", "16:00 to 16:45"),
+            capacity: 1,
+            n_remaining: 1,
+        };
         let day = DayView { day: when("2030-03-05", "Tuesday 5 March"), slots: vec![group, alone] };
         let document = render(&frame(), &MentorView { days: vec![day], ..MentorView::default() }).into_string();
         assert_eq!(document.matches("data-testid=\"slot\"").count(), 2);
         assert!(document.contains("2 places left") && document.contains("one to one"));
-        assert!(
-            render(&frame(), &MentorView::default()).into_string().contains("No open times in the next two weeks.")
-        );
+        assert!(render(&frame(), &MentorView::default()).into_string().contains("No open times for now."));
     }
 
     #[test]

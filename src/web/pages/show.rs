@@ -6,23 +6,29 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::mentor::{CardView, DayView, MentorView, ReasonView, SignalView, SlotView, TagView};
+use super::moments::{day, hours, zone_label};
 use super::pieces::ProviderView;
 use super::search::{AnswerView, Asked, ChoiceView, Outcome, SearchView};
 use super::{home, mentor, search, signin};
 use crate::accounts;
 use crate::app::App;
+use crate::booking::slots::{self, Slot};
 use crate::clock::Moment;
 use crate::config::Signup;
 use crate::error::{Error, Kind};
 use crate::ids::MentorId;
 use crate::matching::score::Signal;
-use crate::matching::{Ask, Facet, Match, Question, Ranking, SLOT_DAYS, Slot};
+use crate::matching::{Ask, Facet, Match, Question, Ranking};
+use crate::mentors;
 use crate::web::assets::HASH;
 use crate::web::error::Refusal;
 use crate::web::extract::{Form, Id, Query};
 use crate::web::identity::{self, SignedIn, Visitor};
 use crate::web::layout::{Frame, Viewer, When};
 use crate::web::next;
+
+/// How far ahead the picker of times looks, in days: the farthest that a booking window can reach.
+const PICKER_DAYS: i64 = 180;
 
 /// Values offered for each filter: the most common ones.
 const CHOICES: usize = 24;
@@ -275,6 +281,10 @@ pub(super) fn when(moment: Moment, zone: &str, format: &str) -> When {
 #[serde(default)]
 pub struct MentorQuery {
     from: Option<String>,
+    /// The day whose times are shown.
+    day: String,
+    /// The zone that times are shown in.
+    tz: String,
 }
 
 /// `GET /mentors/{id}`
@@ -285,13 +295,21 @@ pub async fn mentor(
     Id(id): Id<MentorId>,
     Query(query): Query<MentorQuery>,
 ) -> Result<Response, Refusal> {
-    let now = app.db.clock().now();
-    let (card, slots) = app
+    let (now, user) = (app.db.clock().now(), caller.user.id);
+    let (card, _) = app
         .matcher
-        .visible_card(id, now.plus_days(SLOT_DAYS))
+        .visible_card(id, now)
         .ok_or_else(|| Error::not_found("mentor_unknown", "This mentor is not here, or no longer."))?;
-    let viewer_zone = caller.user.timezone.clone();
+    // The very slots that booking would give, not the roster's.
+    let read = app.db.read(move |tx| {
+        let Some(mentor) = mentors::mentor(tx, id)? else { return Ok((false, Vec::new())) };
+        let open = slots::bookable(tx, mentor.number, Some(user), tx.now(), tx.now().plus_days(PICKER_DAYS))?;
+        Ok((mentor.user == user, open))
+    });
+    let (is_own, open) = read.await?;
+    let viewer_zone = super::booking::chosen_zone(&query.tz, &caller);
     let view = MentorView {
+        id: id.to_string(),
         name: card.name.clone(),
         photo_url: card.photo_url.clone(),
         headline: card.headline.clone(),
@@ -304,7 +322,11 @@ pub async fn mentor(
         languages: card.languages.clone(),
         zone: card.timezone.clone(),
         local_now: when(now, &card.timezone, "%H:%M"),
-        days: days(&slots, &viewer_zone),
+        days: days(&open, &viewer_zone),
+        chosen_day: query.day,
+        zone_label: zone_label(&viewer_zone, now),
+        is_own,
+        paused_until: card.paused_until.filter(|it| *it > now).map(|it| when(it, &viewer_zone, "%-d %B %Y").label),
         viewer_zone,
         back: query.from.or_else(|| referring_search(&headers)),
     };
@@ -323,19 +345,16 @@ fn referring_search(headers: &HeaderMap) -> Option<String> {
 fn days(slots: &[Slot], zone: &str) -> Vec<DayView> {
     let mut days: Vec<DayView> = Vec::new();
     for slot in slots {
-        let date = when(slot.starts_at, zone, "%Y-%m-%d").label;
-        let from = when(slot.starts_at, zone, "%H:%M").label;
-        let to = when(slot.ends_at, zone, "%H:%M").label;
+        let day = day(slot.starts_at, zone);
         let slot_view = SlotView {
-            when: When { iso: slot.starts_at.to_string(), label: format!("{from} to {to}") },
+            id: slot.id.to_string(),
+            when: hours(slot.starts_at, slot.ends_at, zone),
             capacity: slot.capacity,
-            n_remaining: slot.remaining,
+            n_remaining: slot.capacity.saturating_sub(slot.n_taken),
         };
-        if let Some(day) = days.last_mut().filter(|day| day.day.iso == date) {
-            day.slots.push(slot_view);
-        } else {
-            let label = when(slot.starts_at, zone, "%A %-d %B").label;
-            days.push(DayView { day: When { iso: date, label }, slots: vec![slot_view] });
+        match days.last_mut().filter(|last| last.day.iso == day.iso) {
+            Some(last) => last.slots.push(slot_view),
+            None => days.push(DayView { day, slots: vec![slot_view] }),
         }
     }
     days
