@@ -21,6 +21,8 @@ pub struct SessionFilter {
     pub to: Option<Moment>,
     /// Everybody's, for staff; else only those that the asker is part of.
     pub is_everybodys: bool,
+    /// The earliest start first, and so the soonest where `from` is now; else the newest.
+    pub is_soonest_first: bool,
 }
 
 pub(super) fn unknown() -> Error {
@@ -41,7 +43,7 @@ pub fn session(tx: &Tx<'_>, by: &Asker, id: SessionId) -> Result<Session> {
     if by.is_staff || session.party(by.user).is_some() { Ok(session) } else { Err(unknown()) }
 }
 
-/// Sessions that fit, newest start first, at most `limit`. Only staff sees those of others.
+/// Sessions that fit, newest start first unless the filter says otherwise, at most `limit`. Only staff sees those of others.
 ///
 /// # Errors
 /// Internal, where SQLite cannot.

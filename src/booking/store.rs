@@ -153,7 +153,7 @@ pub(super) fn sessions(tx: &Tx<'_>, user: UserId, filter: &SessionFilter, limit:
     let rows = statement.query_map(
         named_params! {
             ":everybodys": filter.is_everybodys, ":user": user, ":mentor": filter.mentor, ":mentee": filter.mentee,
-            ":statuses": statuses, ":from": filter.from, ":to": filter.to, ":limit": limit,
+            ":statuses": statuses, ":direction": if filter.is_soonest_first { 1 } else { -1 }, ":from": filter.from, ":to": filter.to, ":limit": limit,
         },
         session_row,
     )?;

@@ -283,8 +283,8 @@ fn pages_of_office_hours() -> Vec<Route> {
         Route::page(POST, "/availability/slots", Who::SignedIn, || post(offering::open)),
         own(POST, "/availability/slots/{id}/withdraw", || post(offering::withdraw)),
         Route::page(POST, "/availability/pause", Who::SignedIn, || post(offering::pause)),
-        Route::page(POST, "/availability/feed", Who::SignedIn, || post(offering::make_feed)),
-        Route::page(POST, "/availability/feed/end", Who::SignedIn, || post(offering::end_feed)),
+        Route::page(POST, "/sessions/calendar", Who::SignedIn, || post(meetings::make_feed)),
+        Route::page(POST, "/sessions/calendar/end", Who::SignedIn, || post(meetings::end_feed)),
     ]
 }
 

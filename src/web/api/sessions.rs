@@ -251,6 +251,7 @@ pub async fn list(
         from: query.from,
         to: query.to,
         is_everybodys: is_of_others,
+        is_soonest_first: false,
     };
     let found = app.db.read(move |tx| booking::sessions(tx, &by, &filter, limit)).await?;
     Ok(Json(found.into_iter().map(Into::into).collect()))

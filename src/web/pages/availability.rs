@@ -17,15 +17,8 @@ const HOURS_LABELS: &[(&str, &str)] = &[
     ("exceptions", "Days that are otherwise"),
 ];
 
-const SLOT_LABELS: &[(&str, &str)] = &[
-    ("date", "Day"),
-    ("start", "From"),
-    ("end", "To"),
-    ("startsAt", "From"),
-    ("endsAt", "To"),
-    ("capacity", "Seats"),
-    ("location", "Place"),
-];
+const SLOT_LABELS: &[(&str, &str)] =
+    &[("date", "Day"), ("start", "From"), ("end", "To"), ("capacity", "Seats"), ("location", "Place")];
 
 const PAUSE_LABELS: &[(&str, &str)] = &[("until", "Take nobody new until the end of")];
 
@@ -86,10 +79,6 @@ pub struct AvailabilityView {
     pub slot: [String; 5],
     /// The answer to why a time is not offered.
     pub why: Option<(String, &'static str)>,
-    /// Whether there is a calendar feed.
-    pub has_feed: bool,
-    /// Its address, right after it was made.
-    pub feed: Option<String>,
     /// Which form is wrong.
     pub part: Part,
     /// What is wrong with which field.
@@ -109,6 +98,8 @@ pub struct SlotRow {
     pub seats: (u32, u32),
     /// A place; empty where it is online.
     pub place: String,
+    /// Who has a seat: the session's id and the mentee's name.
+    pub people: Vec<(String, String)>,
 }
 
 /// Draws the page.
@@ -126,7 +117,6 @@ pub fn render(frame: &Frame<'_>, view: &AvailabilityView) -> Markup {
                 (ahead(view))
                 (pause(view))
                 (why(view))
-                @if view.name.is_empty() { (feed(view)) }
             }
         },
     )
@@ -170,14 +160,14 @@ fn weekly(view: &AvailabilityView) -> Markup {
             div {
                 h2 #hours-title { "Weekly hours" }
                 p.soft { "They become open times by themselves, as far ahead as you say. Sessions that are booked stay whatever you change." }
+                (form.summary(problem(view, Part::Hours)))
             }
-            (form.summary(problem(view, Part::Hours)))
             form.panel.stack action={ "/availability/hours" (view.suffix) } method="post" {
-                div.week {
+                div.week #hours-rules {
                     @for ((day, name), windows) in DAYS.iter().zip(&view.week) {
                         fieldset.week-day {
                             legend { (name) }
-                            @for place in 0..WINDOWS {
+                            @for place in 0..WINDOWS.min(windows.len() + 1) {
                                 @let (from, to) = windows.get(place).cloned().unwrap_or_default();
                                 div.window {
                                     input type="time" name={ (day) (place) "from" } value=(from) aria-label={ (name) ", window " (place + 1) ", from" };
@@ -204,7 +194,7 @@ fn weekly(view: &AvailabilityView) -> Markup {
 
 fn exceptions(view: &AvailabilityView) -> Markup {
     html! {
-        fieldset.stack {
+        fieldset.stack #hours-exceptions {
             legend { "Days that are otherwise" }
             p.hint { "A day without times is closed. Empty the date to remove a line." }
             @for place in 0..view.exceptions.len() + 2 {
@@ -231,8 +221,7 @@ fn single(view: &AvailabilityView) -> Markup {
     let [date, start, end, seats, place] = &view.slot;
     html! {
         section.setting #slot aria-labelledby="slot-title" {
-            h2 #slot-title { "One more time" }
-            (form.summary(problem(view, Part::Slot)))
+            div { h2 #slot-title { "One more time" } (form.summary(problem(view, Part::Slot))) }
             form.panel.stack action={ "/availability/slots" (view.suffix) } method="post" {
                 (form.date("date", date).required())
                 div.pair {
@@ -264,12 +253,16 @@ fn clock(form: Form<'_>, name: &str, value: &str) -> Markup {
 fn ahead(view: &AvailabilityView) -> Markup {
     html! {
         section.setting #slots aria-labelledby="slots-title" {
-            h2 #slots-title { "Times ahead" }
-            @if view.part == Part::Slots { (Form { id: "slots", labels: &[], errors: &view.errors }.summary(view.problem.as_deref())) }
+            div {
+                h2 #slots-title { "Times ahead" }
+                @if view.part == Part::Slots { (Form { id: "slots", labels: &[], errors: &view.errors }.summary(view.problem.as_deref())) }
+            }
+            div {
             @if view.days.is_empty() { p.soft { "Nothing is open. Set weekly hours, or open a single time." } }
             @for (day, slots) in &view.days {
                 h3 { (time(day)) }
                 ul.rows { @for slot in slots { (row(view, slot)) } }
+            }
             }
         }
     }
@@ -282,12 +275,17 @@ fn row(view: &AvailabilityView, slot: &SlotRow) -> Markup {
         li {
             div {
                 p { strong { (time(&slot.when)) } @if !slot.place.is_empty() { ", " (slot.place) } }
-                p.soft.small { @if taken == 0 { "free" } @else { (taken) " of " (all) " taken" } }
+                p.soft.small {
+                    @if taken == 0 { "free" } @else { (taken) " of " (all) " taken" }
+                    @for (id, name) in &slot.people { ", " a href={ "/sessions/" (id) } { (name) } }
+                }
             }
             @if taken == 0 {
                 (button(&action, "Remove", &slot.when.label))
             } @else {
-                (asks_first(&action, "Remove", &slot.when.label,
+                // Only who was asked calls sessions off: a slot that looked free may have been booked meanwhile.
+                @let join = if view.suffix.is_empty() { "?" } else { "&" };
+                (asks_first(&format!("{action}{join}confirmed=1"), "Remove", &slot.when.label,
                     "Whoever has a seat gets a letter that the session is called off. This cannot be taken back."))
             }
         }
@@ -299,8 +297,8 @@ fn pause(view: &AvailabilityView) -> Markup {
     let form = of(view, Part::Pause, "pause", PAUSE_LABELS, &none);
     html! {
         section.setting #pause aria-labelledby="pause-title" {
-            h2 #pause-title { "Pause" }
-            (form.summary(problem(view, Part::Pause)))
+            div { h2 #pause-title { "Pause" } (form.summary(problem(view, Part::Pause))) }
+            div {
             @if let Some(until) = &view.paused_until {
                 p { "Nobody new can book you until " (until) ". Sessions that are booked stay." }
                 (button(&format!("/availability/pause{}", view.suffix), "End the pause", ""))
@@ -309,6 +307,7 @@ fn pause(view: &AvailabilityView) -> Markup {
                     (form.date("until", "").required().hint("Sessions that are booked stay."))
                     button type="submit" { "Pause" }
                 }
+            }
             }
         }
     }
@@ -319,8 +318,10 @@ fn why(view: &AvailabilityView) -> Markup {
     let form = Form { id: "why", labels: WHY_LABELS, errors: &none };
     html! {
         section.setting #why aria-labelledby="why-title" {
-            h2 #why-title { "Why is a time not offered?" }
-            @if let Some((when, sentence)) = &view.why { p.notice role="status" { strong { (when) ": " } (sentence) } }
+            div {
+                h2 #why-title { "Why is a time not offered?" }
+                @if let Some((when, sentence)) = &view.why { p.notice role="status" { strong { (when) ": " } (sentence) } }
+            }
             form.panel.stack action="/availability#why" method="get" {
                 @if let Some(id) = view.suffix.strip_prefix("?mentorId=") { input type="hidden" name="mentorId" value=(id); }
                 div.pair {
@@ -328,27 +329,6 @@ fn why(view: &AvailabilityView) -> Markup {
                     (clock(form, "start", ""))
                 }
                 button type="submit" { "Look" }
-            }
-        }
-    }
-}
-
-fn feed(view: &AvailabilityView) -> Markup {
-    html! {
-        section.setting #feed aria-labelledby="feed-title" {
-            div {
-                h2 #feed-title { "Your sessions in your calendar" }
-                p.soft { "A secret address that your calendar program can subscribe to. Whoever has it sees your sessions." }
-            }
-            @if let Some(url) = &view.feed {
-                div.panel.fresh {
-                    p { "Copy it now; it is not shown again." }
-                    input readonly value=(url) aria-label="Calendar address";
-                }
-            }
-            div.actions {
-                (button("/availability/feed", if view.has_feed { "Make a new address" } else { "Make an address" }, ""))
-                @if view.has_feed { (button("/availability/feed/end", "End the address", "")) }
             }
         }
     }

@@ -14,12 +14,13 @@ use super::sessions::{self, RowView, SessionsView, Tab};
 use super::show::{frame, when};
 use crate::app::App;
 use crate::booking::feedback::{self, Feedback};
-use crate::booking::{self, Asker, Party, Person, Rules, Session, SessionFilter, Status, Wanted, slots};
+use crate::booking::{self, Asker, Party, Person, Rules, Session, SessionFilter, Status, Wanted, feeds, slots};
 use crate::clock::Moment;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{SessionId, SlotId};
+use crate::web::api::calendar::renew_with;
 use crate::web::error::{Refusal, told};
-use crate::web::extract::{Form, Id, Query};
+use crate::web::extract::{Form, Id, Query, page_of};
 use crate::web::identity::{self, Caller, SignedIn};
 
 /// Sessions on a page.
@@ -32,6 +33,8 @@ pub struct ListQuery {
     tab: String,
     /// Staff: everybody's.
     everybody: String,
+    /// What was just done.
+    done: String,
 }
 
 /// `GET /sessions`
@@ -40,38 +43,52 @@ pub async fn list(
     SignedIn(caller): SignedIn,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Refusal> {
+    Ok(listed(&app, &caller, &query, None).await?.into_response())
+}
+
+async fn listed(app: &App, caller: &Caller, query: &ListQuery, feed: Option<String>) -> Result<Html<String>> {
     let (tab, by) = (Tab::from_word(&query.tab), caller.asker());
     let is_everybodys = !query.everybody.is_empty() && by.is_staff;
     let now = app.db.clock().now();
     let filter = SessionFilter { is_everybodys, ..filter_of(tab, now) };
     let asker = by.clone();
-    let (found, pending) = app
-        .db
-        .read(move |tx| {
-            let pending = SessionFilter { statuses: vec![Status::Pending], ..SessionFilter::default() };
-            let found = booking::sessions(tx, &asker, &filter, SHOWN + 1)?;
-            Ok((found, booking::sessions(tx, &asker, &pending, SHOWN)?))
-        })
-        .await?;
-    let has_more = found.len() > SHOWN as usize;
-    let mut shown: Vec<Session> = found.into_iter().filter(|it| belongs(it, tab, now)).take(SHOWN as usize).collect();
-    if matches!(tab, Tab::Upcoming | Tab::Unconfirmed) {
-        shown.reverse();
-    }
+    let read = app.db.read(move |tx| {
+        let pending = SessionFilter { statuses: vec![Status::Pending], ..SessionFilter::default() };
+        let found = booking::sessions(tx, &asker, &filter, SHOWN + 1)?;
+        Ok((found, booking::sessions(tx, &asker, &pending, SHOWN)?, feeds::has_feed(tx, asker.user)?))
+    });
+    let (found, pending, has_feed) = read.await?;
+    let (found, has_more) = page_of(found, SHOWN);
+    let shown: Vec<Session> = found.into_iter().filter(|it| belongs(it, tab, now)).collect();
     let zone = caller.user.timezone.clone();
     let view = SessionsView {
-        notice: None,
+        notice: (query.done == "ended").then_some("The calendar's address no longer works."),
         tab,
         n_to_answer: pending.iter().filter(|it| it.party(by.user) == Some(Party::Mentor)).count(),
         groups: groups(&shown, &by, tab, now, &zone),
         zone_label: zone_label(&zone, now),
         is_mentor: caller.user.role == crate::accounts::Role::Mentor,
         is_everybodys,
+        is_staff: by.is_staff,
+        has_feed: has_feed || feed.is_some(),
+        feed,
         has_more,
     };
     let viewer = identity::as_viewer(&caller.user);
-    Ok(Html(sessions::render(&frame(&app, "Sessions", "/sessions", Some(&viewer)), &view).into_string())
-        .into_response())
+    Ok(Html(sessions::render(&frame(app, "Sessions", "/sessions", Some(&viewer)), &view).into_string()))
+}
+
+/// `POST /sessions/calendar`
+pub async fn make_feed(State(app): State<App>, SignedIn(caller): SignedIn) -> Result<Response, Refusal> {
+    let feed = renew_with(&app, &caller).await?;
+    Ok(listed(&app, &caller, &ListQuery::default(), Some(feed.url)).await?.into_response())
+}
+
+/// `POST /sessions/calendar/end`
+pub async fn end_feed(State(app): State<App>, SignedIn(caller): SignedIn) -> Result<Response, Refusal> {
+    let (actor, user) = (caller.actor(), caller.user.id);
+    app.db.write(move |tx| feeds::end(tx, &actor, user)).await?;
+    Ok(Redirect::to("/sessions?done=ended#calendar").into_response())
 }
 
 fn filter_of(tab: Tab, now: Moment) -> SessionFilter {
@@ -83,7 +100,8 @@ fn filter_of(tab: Tab, now: Moment) -> SessionFilter {
         Tab::Past => (vec![Status::Booked, Status::Completed, Status::NoShow], None, Some(now)),
         Tab::Cancelled => (vec![Status::Cancelled], None, None),
     };
-    SessionFilter { statuses, from, to, ..SessionFilter::default() }
+    let is_soonest_first = matches!(tab, Tab::Upcoming | Tab::Unconfirmed);
+    SessionFilter { statuses, from, to, is_soonest_first, ..SessionFilter::default() }
 }
 
 /// A session under way is still ahead; a booked one that is over is past.
@@ -98,7 +116,11 @@ fn belongs(session: &Session, tab: Tab, now: Moment) -> bool {
 fn groups(shown: &[Session], by: &Asker, tab: Tab, now: Moment, in_zone: &str) -> Vec<(String, Vec<RowView>)> {
     let mut groups: Vec<(String, Vec<RowView>)> = Vec::new();
     for session in shown {
-        let name = if tab == Tab::Upcoming { near(session.starts_at, now, in_zone) } else { month(session, in_zone) };
+        let name = if matches!(tab, Tab::Upcoming | Tab::Unconfirmed) {
+            near(session.starts_at, now, in_zone)
+        } else {
+            month(session, in_zone)
+        };
         let row = row(session, by, now, in_zone);
         match groups.last_mut().filter(|(last, _)| *last == name) {
             Some((_, rows)) => rows.push(row),
@@ -142,7 +164,7 @@ fn row(session: &Session, by: &Asker, now: Moment, in_zone: &str) -> RowView {
         },
         there: (there != when.label).then(|| format!("{there}, {}", zone_label(&other.timezone, session.starts_at))),
         when,
-        state: state(session, now),
+        state: state(session, own, now),
         needs_look: (session.status == Status::Pending && own == Some(Party::Mentor))
             || (session.status == Status::Booked && session.ends_at <= now && own == Some(Party::Mentor)),
     }
@@ -152,9 +174,10 @@ fn other_side(session: &Session, own: Option<Party>) -> &Person {
     session.person(if own == Some(Party::Mentee) { Party::Mentor } else { Party::Mentee })
 }
 
-fn state(session: &Session, now: Moment) -> &'static str {
+fn state(session: &Session, own: Option<Party>, now: Moment) -> &'static str {
     match session.status {
         Status::Pending => "Waiting for an answer",
+        Status::Booked if session.ends_at <= now && own == Some(Party::Mentee) => "Over",
         Status::Booked if session.ends_at <= now => "Was it held?",
         Status::Booked if session.starts_at <= now => "Under way",
         Status::Booked => "Booked",
@@ -241,7 +264,7 @@ async fn stored(app: &App, caller: &Caller, id: SessionId) -> Result<SessionView
         id: session.id.to_string(),
         other: person_view(other),
         mentor: own.is_none().then(|| person_view(&session.mentor)),
-        state: state(&session, now).to_owned(),
+        state: state(&session, own, now).to_owned(),
         there: (there != when_here.label)
             .then(|| format!("{there}, {}", zone_label(&other.timezone, session.starts_at))),
         when: when_here,
@@ -251,8 +274,12 @@ async fn stored(app: &App, caller: &Caller, id: SessionId) -> Result<SessionView
         notes: session.notes.clone(),
         reason: session.cancel_reason.clone(),
         answer_by: session.expires_at.map(|at| when(at, in_zone, "%A %-d %B, %H:%M").label),
-        notice_rule: (is_bound && notice_hours > 0).then(|| {
-            format!("You can do so until {notice_hours} hours before the start. After that, please ask your mentor.")
+        notice_rule: (is_bound && notice_hours > 0 && !has_begun).then(|| {
+            if is_late {
+                format!("It starts within {notice_hours} hours: only your mentor and those who run the program can change it now.")
+            } else {
+                format!("You can do so until {notice_hours} hours before the start. After that, please ask your mentor.")
+            }
         }),
         feedback: said
             .iter()
@@ -318,6 +345,12 @@ where
             view.errors = refusal.fields.clone();
             view.problem = refusal.fields.is_empty().then(|| refusal.message.to_string());
             view.typed_reason = form.reason;
+            view.typed_pause = form.pause_until;
+            if !form.rating.is_empty() || !form.comment.is_empty() {
+                view.own_rating = form.rating;
+                view.own_comment = form.comment;
+                view.is_shared = !form.share.is_empty();
+            }
             let page = drawn(&app, &caller, &view);
             Ok(told(refusal, |status: StatusCode| (status, page).into_response()))
         }

@@ -14,14 +14,13 @@ use super::show::{frame, when};
 use crate::app::App;
 use crate::booking::hours::{self, Hours, Window};
 use crate::booking::slots::{self, NewSlot};
-use crate::booking::{Asker, Rules, feeds};
+use crate::booking::{self, Asker, Rules, SessionFilter, Status};
 use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{MentorId, SlotId};
 use crate::mentors::Mentor;
 use crate::web::api::availability::{clock_time, minute_of, own, told as told_why};
-use crate::web::api::calendar::renew_with;
 use crate::web::error::{Refusal, told};
 use crate::web::extract::{Form, Id, Query};
 use crate::web::identity::{self, Caller, SignedIn};
@@ -29,12 +28,17 @@ use crate::web::identity::{self, Caller, SignedIn};
 /// Days of slots that the page lists.
 const LISTED_DAYS: i64 = 60;
 
+/// People named beside the slots they sit in, at most.
+const MOST_SEATED: u32 = 500;
+
 /// Whose page, and what it has just done.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PageQuery {
     mentor_id: Option<MentorId>,
     done: String,
+    /// That it was asked whether to call off the sessions of a slot.
+    confirmed: String,
     /// A day and a time to ask about.
     date: String,
     start: String,
@@ -95,9 +99,16 @@ async fn stored(app: &App, caller: &Caller, query: &PageQuery) -> Result<Option<
         };
         let hours = hours::hours(tx, mentor.number)?;
         let ahead = slots::all(tx, mentor.number, tx.now(), tx.now().plus_days(LISTED_DAYS))?;
-        Ok(Some((mentor, hours, ahead, feeds::has_feed(tx, by.user)?)))
+        let of_mentor = SessionFilter {
+            mentor: Some(mentor.id),
+            statuses: vec![Status::Pending, Status::Booked],
+            from: Some(tx.now()),
+            is_everybodys: true,
+            ..SessionFilter::default()
+        };
+        Ok(Some((mentor, hours, ahead, booking::sessions(tx, &by, &of_mentor, MOST_SEATED)?)))
     });
-    let Some((mentor, hours, ahead, has_feed)) = read.await? else { return Ok(None) };
+    let Some((mentor, hours, ahead, seated)) = read.await? else { return Ok(None) };
     let now = app.db.clock().now();
     let in_zone = mentor.timezone.as_str();
     let mut days: Vec<(crate::web::layout::When, Vec<SlotRow>)> = Vec::new();
@@ -108,6 +119,11 @@ async fn stored(app: &App, caller: &Caller, query: &PageQuery) -> Result<Option<
             when: clock_hours(slot.starts_at, slot.ends_at, in_zone),
             seats: (slot.n_taken, slot.capacity),
             place: if slot.location == "virtual" { String::new() } else { slot.location },
+            people: seated
+                .iter()
+                .filter(|session| session.slot == Some(slot.id))
+                .map(|session| (session.id.to_string(), session.mentee.name.clone()))
+                .collect(),
         };
         match days.last_mut().filter(|(last, _)| last.iso == of_day.iso) {
             Some((_, rows)) => rows.push(row),
@@ -123,7 +139,6 @@ async fn stored(app: &App, caller: &Caller, query: &PageQuery) -> Result<Option<
         days,
         slot: [String::new(), String::new(), String::new(), "1".to_owned(), String::new()],
         why: asked_why(app, caller, query, &mentor).await?,
-        has_feed,
         ..hours_view(&hours)
     }))
 }
@@ -200,7 +215,6 @@ pub async fn show(
         "removed" => Some("The time is no longer offered.".to_owned()),
         "paused" => Some("Nobody new can book for now.".to_owned()),
         "back" => Some("The pause is over.".to_owned()),
-        "feed" => Some("The address no longer works.".to_owned()),
         _ => None,
     };
     Ok(drawn(&app, &caller, &view).into_response())
@@ -387,7 +401,15 @@ fn open_one(tx: &Tx<'_>, by: &Asker, mentor: Option<MentorId>, form: &SlotForm) 
         capacity: form.capacity.parse().map_err(|_| Error::field("capacity", "must be a whole number"))?,
         location: location.to_owned(),
     };
-    slots::open(tx, by, mentor.number, &[new]).map(drop)
+    slots::open(tx, by, mentor.number, &[new]).map(drop).map_err(|mut refusal| {
+        // The page's fields are times of the clock.
+        for (theirs, ours) in [("startsAt", "start"), ("endsAt", "end")] {
+            if let Some(problem) = refusal.fields.remove(theirs) {
+                refusal.fields.insert(ours.to_owned(), problem);
+            }
+        }
+        refusal
+    })
 }
 
 /// `POST /availability/slots/{id}/withdraw`
@@ -398,8 +420,8 @@ pub async fn withdraw(
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Refusal> {
     let (by, rules) = (caller.asker(), Rules::of(&app.config));
-    // The page asks first where somebody has a seat; who sends the form has been told.
-    match app.db.write(move |tx| slots::withdraw(tx, &rules, &by, id, true)).await {
+    let is_asked = !query.confirmed.is_empty();
+    match app.db.write(move |tx| slots::withdraw(tx, &rules, &by, id, is_asked)).await {
         Ok(()) => Ok(query.back("removed", "slots").into_response()),
         Err(refusal) => refused(&app, &caller, &query, Part::Slots, refusal, |_| {}).await,
     }
@@ -429,21 +451,4 @@ pub async fn pause(
         Ok(()) => Ok(query.back(done, "pause").into_response()),
         Err(refusal) => refused(&app, &caller, &query, Part::Pause, refusal, |_| {}).await,
     }
-}
-
-/// `POST /availability/feed`
-pub async fn make_feed(State(app): State<App>, SignedIn(caller): SignedIn) -> Result<Response, Refusal> {
-    let feed = renew_with(&app, &caller).await?;
-    let Some(mut view) = stored(&app, &caller, &PageQuery::default()).await? else {
-        return Err(Error::not_found("mentor_unknown", "Only mentors have this page.").into());
-    };
-    view.feed = Some(feed.url);
-    Ok(drawn(&app, &caller, &view).into_response())
-}
-
-/// `POST /availability/feed/end`
-pub async fn end_feed(State(app): State<App>, SignedIn(caller): SignedIn) -> Result<Response, Refusal> {
-    let (actor, user) = (caller.actor(), caller.user.id);
-    app.db.write(move |tx| feeds::end(tx, &actor, user)).await?;
-    Ok(PageQuery::default().back("feed", "feed").into_response())
 }

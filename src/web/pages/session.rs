@@ -87,6 +87,8 @@ pub struct SessionView {
     pub problem: Option<String>,
     /// What was typed as a reason.
     pub typed_reason: String,
+    /// The day typed for a pause.
+    pub typed_pause: String,
 }
 
 /// A person on the page.
@@ -118,7 +120,7 @@ pub fn render(frame: &Frame<'_>, view: &SessionView) -> Markup {
                 @if view.can_complete || view.can_report_mentor { (how_it_went(view)) }
                 @if view.can_rate { (rate(view, form)) }
                 @if !view.feedback.is_empty() { (said(view)) }
-                @if view.can_move || view.can_cancel { (change(view, form)) }
+                @if view.can_move || view.can_cancel || view.notice_rule.is_some() { (change(view, form)) }
                 @if view.can_undo {
                     (button(&format!("/sessions/{}/undo", view.id), "Take back how it went", ""))
                 }
@@ -166,6 +168,7 @@ fn answer(view: &SessionView, form: Form<'_>) -> Markup {
     html! {
         section.setting aria-labelledby="answer-title" {
             h2 #answer-title { "Your answer" }
+            div.stack {
             form action={ "/sessions/" (view.id) "/accept" } method="post" {
                 button.primary type="submit" { "Accept" }
             }
@@ -173,9 +176,10 @@ fn answer(view: &SessionView, form: Form<'_>) -> Markup {
                 summary { "Decline" }
                 form action={ "/sessions/" (view.id) "/decline" } method="post" {
                     (form.area("reason", &view.typed_reason, 2).at_most(1000).hint("May be left empty. The mentee reads it."))
-                    (form.date("pauseUntil", "").hint("May be left empty. Until that day nobody can book you."))
+                    (form.date("pauseUntil", &view.typed_pause).hint("May be left empty. Until that day nobody can book you."))
                     button.danger type="submit" { "Decline" }
                 }
+            }
             }
         }
     }
@@ -237,6 +241,7 @@ fn change(view: &SessionView, form: Form<'_>) -> Markup {
     html! {
         section.setting aria-labelledby="change-title" {
             h2 #change-title { "Does something come up?" }
+            div.stack {
             @if let Some(rule) = &view.notice_rule { p.soft { (rule) } }
             @if view.can_move { p { a.button href={ "/sessions/" (view.id) "/move" } { "Choose another time" } } }
             @if view.can_cancel {
@@ -247,6 +252,7 @@ fn change(view: &SessionView, form: Form<'_>) -> Markup {
                         button.danger type="submit" { "Call it off" }
                     }
                 }
+            }
             }
         }
     }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::web::layout::{Frame, When, page, portrait, time};
-use crate::web::pages::pieces::notice;
+use crate::web::pages::pieces::{button, notice};
 
 /// Which sessions a tab holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,12 @@ pub struct SessionsView {
     pub is_mentor: bool,
     /// Whether the viewer sees everybody's.
     pub is_everybodys: bool,
+    /// Whether they may.
+    pub is_staff: bool,
+    /// Whether there is a calendar feed.
+    pub has_feed: bool,
+    /// Its address, right after it was made.
+    pub feed: Option<String>,
     /// Whether there are more than are shown.
     pub has_more: bool,
 }
@@ -85,6 +91,12 @@ pub fn render(frame: &Frame<'_>, view: &SessionsView) -> Markup {
             h1 { @if view.is_everybodys { "Everybody's sessions" } @else { "Sessions" } }
             (tabs(view))
             (notice(view.notice))
+            @if view.is_staff {
+                p {
+                    @if view.is_everybodys { a href="/sessions" { "Only your own" } }
+                    @else { a href="/sessions?everybody=1" { "Everybody's sessions" } }
+                }
+            }
             @if view.groups.iter().all(|(_, rows)| rows.is_empty()) {
                 (nothing(view))
             } @else {
@@ -97,8 +109,9 @@ pub fn render(frame: &Frame<'_>, view: &SessionsView) -> Markup {
                         }
                     }
                 }
-                @if view.has_more { p.soft { "Older ones are left out here; the JSON interface lists them all." } }
+                @if view.has_more { p.soft { "There are more than fit here; the JSON interface lists them all." } }
             }
+            @if !view.is_everybodys { (subscribe(view)) }
         },
     )
 }
@@ -138,6 +151,29 @@ fn drawn(row: &RowView) -> Markup {
     }
 }
 
+fn subscribe(view: &SessionsView) -> Markup {
+    html! {
+        section.setting.subscribe #calendar aria-labelledby="calendar-title" {
+            div {
+                h2 #calendar-title { "In your calendar" }
+                p.soft { "A secret address that your calendar program can subscribe to. Whoever has it sees your sessions." }
+            }
+            div.stack {
+                @if let Some(url) = &view.feed {
+                    div.panel.fresh.stack {
+                        p { "Copy it now; it is not shown again." }
+                        input readonly value=(url) aria-label="Calendar address";
+                    }
+                }
+                div.actions {
+                    (button("/sessions/calendar", if view.has_feed { "Make a new address" } else { "Make an address" }, ""))
+                    @if view.has_feed { (button("/sessions/calendar/end", "End the address", "")) }
+                }
+            }
+        }
+    }
+}
+
 fn nothing(view: &SessionsView) -> Markup {
     let words = match view.tab {
         Tab::Upcoming => "No sessions ahead.",
@@ -148,7 +184,7 @@ fn nothing(view: &SessionsView) -> Markup {
     html! {
         div.nothing {
             p.lead { (words) }
-            @if view.tab == Tab::Upcoming && !view.is_everybodys {
+            @if !view.is_everybodys {
                 @if view.is_mentor {
                     p { a.button href="/availability" { "Offer times" } }
                 } @else {
