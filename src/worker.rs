@@ -124,11 +124,7 @@ fn keep_watch(db: &Db, rules: &Rules, bell: &Bell) {
         }
         next = Instant::now() + WATCH;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            if db.read_here(|tx| watch::is_due(tx, rules))? {
-                db.write_here(|tx| watch::round(tx, rules)).map(Some)
-            } else {
-                Ok(None)
-            }
+            if db.read_here(|tx| watch::is_due(tx, rules))? { watch::round(db, rules).map(Some) } else { Ok(None) }
         }));
         match outcome {
             Ok(Ok(Some(done))) => tracing::info!(?done, "what was due is done"),

@@ -9,7 +9,7 @@ use super::{Asker, Party, Rules, Session, Status, close, read};
 use crate::accounts::{self, mentees};
 use crate::audit::{self, Entry};
 use crate::clock::Moment;
-use crate::db::{Change, Tx};
+use crate::db::Tx;
 use crate::error::{Error, OrInternal, Result};
 use crate::ids::{MenteeId, MentorId, SessionId, SlotId, UserId};
 use crate::mentors::{self, Mentor, Visibility};
@@ -67,7 +67,9 @@ pub fn book(tx: &Tx<'_>, rules: &Rules, by: &Asker, ask: &Ask) -> Result<Booked>
         return Ok(Booked { session, is_new: false });
     }
     // A request that ran out holds its seat no longer, whether or not anybody has cleared it away yet.
-    close::expire_overdue(tx, rules)?;
+    if let Some(wanted) = find(tx, &ask.wanted)? {
+        close::expire_overdue(tx, rules, Some(wanted.mentor))?;
+    }
     let (offer, mentor) = offer(tx, by, &ask.wanted)?;
     check_time(tx, by, &offer)?;
     if mentor.user == user {
@@ -108,7 +110,7 @@ pub fn book(tx: &Tx<'_>, rules: &Rules, by: &Asker, ask: &Ask) -> Result<Booked>
         if is_request { ("session.requested", Occasion::Requested) } else { ("session.booked", Occasion::Confirmed) };
     let after = json!({ "status": session.status, "startsAt": session.starts_at, "mentor": session.mentor_id });
     audit::note(tx, &by.actor, &Entry { kind, about: ("session", &id.to_string()), before: ().into(), after })?;
-    tx.note(session.mentor_number, Change::Slots)?;
+    close::note_change(tx, &session)?;
     letters::tell(tx, rules, &session, occasion)?;
     Ok(Booked { session, is_new: true })
 }
@@ -121,7 +123,7 @@ pub fn book(tx: &Tx<'_>, rules: &Rules, by: &Asker, ask: &Ask) -> Result<Booked>
 pub fn reschedule(tx: &Tx<'_>, rules: &Rules, by: &Asker, id: SessionId, to: &Wanted) -> Result<Session> {
     let session = read::session(tx, by, id)?;
     close::check_changeable(tx, rules, by, &session)?;
-    close::expire_overdue(tx, rules)?;
+    close::expire_overdue(tx, rules, Some(session.mentor_number))?;
     let offer = match find(tx, to)? {
         Some(offer) if offer.mentor == session.mentor_number => offer,
         _ => return Err(slot_unknown()),
@@ -129,9 +131,10 @@ pub fn reschedule(tx: &Tx<'_>, rules: &Rules, by: &Asker, id: SessionId, to: &Wa
     if session.slot == Some(offer.id) {
         return Err(Error::invalid("same_slot", "The session is at that time already."));
     }
-    let mentor = mentors::by_number(tx, offer.mentor)?.ok_or_else(mentor_unknown)?;
     // The mentor may offer an hour at short notice to somebody they have agreed to meet.
     let is_bound = !by.is_staff && session.party(by.user) != Some(Party::Mentor);
+    let is_seen = |mentor: &Mentor| mentor.is_visible() || !is_bound;
+    let mentor = mentors::by_number(tx, offer.mentor)?.filter(is_seen).ok_or_else(mentor_unknown)?;
     check_time(tx, &Asker { is_staff: !is_bound, ..by.clone() }, &offer)?;
     if store::held_by(tx, offer.id, session.mentee_id)?.is_some() {
         return Err(store::already_booked());
@@ -149,7 +152,7 @@ pub fn reschedule(tx: &Tx<'_>, rules: &Rules, by: &Asker, id: SessionId, to: &Wa
     let (before, after) = (json!({ "startsAt": session.starts_at }), json!({ "startsAt": moved.starts_at }));
     let about = id.to_string();
     audit::note(tx, &by.actor, &Entry { kind: "session.rescheduled", about: ("session", &about), before, after })?;
-    tx.note(moved.mentor_number, Change::Slots)?;
+    close::note_change(tx, &moved)?;
     letters::tell(tx, rules, &moved, Occasion::Rescheduled(session.starts_at, session.ends_at))?;
     Ok(moved)
 }
@@ -262,19 +265,20 @@ fn answer_by(tx: &Tx<'_>, rules: &Rules, offer: &Offer) -> Moment {
     tx.now().plus_seconds(i64::from(rules.request_hours) * 3_600).min(offer.starts_at)
 }
 
-/// Where to meet online: the mentor's own room, the one that others in this slot have, or a new one.
+/// Where to meet online: where the others in this slot meet, the mentor's own room, or a new one.
 fn room(tx: &Tx<'_>, rules: &Rules, mentor: &Mentor, offer: &Offer) -> Result<Option<String>> {
     if offer.location != "virtual" {
         return Ok(None);
+    }
+    // Whoever sits in the slot already has been told where.
+    if let Some(shared) = store::room_of(tx, offer.id)? {
+        return Ok(Some(shared));
     }
     if let Some(own) = &mentor.profile.meeting_url {
         return Ok(Some(own.clone()));
     }
     if rules.meeting_url.is_empty() {
         return Ok(None);
-    }
-    if let Some(shared) = store::room_of(tx, offer.id)? {
-        return Ok(Some(shared));
     }
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).or_internal("drawing a random code")?;

@@ -6,7 +6,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Party, Rules, Session, Status};
+use super::letters::stretch;
+use super::{Party, Person, Rules, Session, Status};
 use crate::clock::Moment;
 
 /// Octets of a line, less its end (RFC 5545 section 3.1).
@@ -73,7 +74,7 @@ fn event(object: &mut Object, rules: &Rules, session: &Session, to: Party, metho
     // The same in every version and for both: programs tell versions apart by UID and SEQUENCE, people by this.
     object.text("SUMMARY", &format!("{}: {} and {}", rules.head.program, session.mentor.name, session.mentee.name));
     let page = format!("{}/sessions/{}", rules.head.url, session.id);
-    object.text("DESCRIPTION", &description(session, &page));
+    object.text("DESCRIPTION", &description(session, reader, &page));
     let room = session.meeting_url.as_deref().filter(|_| session.status != Status::Pending);
     object.text("LOCATION", room.unwrap_or(if session.location == "virtual" { "Online" } else { &session.location }));
     object.line(&format!("URL:{page}"));
@@ -97,8 +98,13 @@ fn event(object: &mut Object, rules: &Rules, session: &Session, to: Party, metho
     object.line("END:VEVENT");
 }
 
-fn description(session: &Session, page: &str) -> String {
-    let mut text = String::new();
+/// In words what some calendars show wrongly or not at all: the time where the reader lives, and where to meet.
+fn description(session: &Session, reader: &Person, page: &str) -> String {
+    let mut text = format!("{}\n", stretch(session.starts_at, session.ends_at, &reader.timezone));
+    if let Some(room) = session.meeting_url.as_deref().filter(|_| session.status != Status::Pending) {
+        let _ = writeln!(text, "{room}");
+    }
+    text.push('\n');
     if !session.notes.is_empty() {
         let _ = writeln!(text, "{}\n", session.notes);
     }

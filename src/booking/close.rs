@@ -9,7 +9,7 @@ use crate::audit::{self, Actor, Entry};
 use crate::clock::Moment;
 use crate::db::{Change, Tx};
 use crate::error::{Error, Result};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{MentorNo, SessionId, UserId};
 use crate::mentors;
 
 /// Characters of a reason, at most.
@@ -152,12 +152,13 @@ pub fn undo(tx: &Tx<'_>, _rules: &Rules, by: &Asker, id: SessionId) -> Result<Se
     turn(tx, by, &session, &Close::to(Status::Booked), "session.reopened")
 }
 
-/// Frees the seats of requests that nobody answered in time, a bounded number at once. Returns how many.
+/// Frees the seats of requests that nobody answered in time, of one mentor or of all, a bounded number at once.
+/// Returns how many.
 ///
 /// # Errors
 /// Internal, where SQLite cannot.
-pub(super) fn expire_overdue(tx: &Tx<'_>, rules: &Rules) -> Result<u32> {
-    let overdue = store::overdue(tx, EXPIRED_AT_ONCE)?;
+pub(super) fn expire_overdue(tx: &Tx<'_>, rules: &Rules, of: Option<MentorNo>) -> Result<u32> {
+    let overdue = store::overdue(tx, of, EXPIRED_AT_ONCE)?;
     let by = Asker { user: UserId::random(), is_staff: true, actor: Actor::nobody("booking") };
     let mut n_expired = 0;
     for session in overdue {
@@ -190,6 +191,13 @@ pub(super) fn check_changeable(tx: &Tx<'_>, rules: &Rules, by: &Asker, session: 
         return Err(Error::conflict("notice_passed", message));
     }
     Ok(())
+}
+
+/// Lets matching know: what the mentor offers is another now, and so it is with a mentee who mentors too, for they
+/// are busy then.
+pub(super) fn note_change(tx: &Tx<'_>, session: &Session) -> Result<()> {
+    tx.note(session.mentor_number, Change::Slots)?;
+    mentors::of_user(tx, session.mentee.user)?.map_or(Ok(()), |mentor| tx.note(mentor.number, Change::Slots))
 }
 
 /// The refusal of a change that came second.
@@ -257,6 +265,6 @@ fn turn(tx: &Tx<'_>, by: &Asker, session: &Session, close: &Close<'_>, kind: &'s
         (json!({ "status": session.status }), json!({ "status": close.status, "by": close.cancelled_by }));
     let id = session.id.to_string();
     audit::note(tx, &by.actor, &Entry { kind, about: ("session", &id), before, after })?;
-    tx.note(session.mentor_number, Change::Slots)?;
+    note_change(tx, session)?;
     read::stored(tx, session.id)
 }

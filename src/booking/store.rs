@@ -62,6 +62,9 @@ pub(super) fn refused(cause: rusqlite::Error) -> Error {
         // The two unique indexes over seats: the same seat twice, and the same mentee twice in one slot.
         other if other.contains("office_sessions.seat_no") => taken(),
         other if other.contains("office_sessions.slot_id, office_sessions.mentee_id") => already_booked(),
+        other if other.contains("office_sessions.request_key") => {
+            Error::conflict("request_key_used", "That request was made already.")
+        }
         _ => cause.into(),
     }
 }
@@ -161,11 +164,12 @@ pub(super) fn sessions(tx: &Tx<'_>, user: UserId, filter: &SessionFilter, limit:
 }
 
 /// Pending sessions whose time to be answered is over, the oldest first.
-pub(super) fn overdue(tx: &Tx<'_>, limit: u32) -> Result<Vec<Session>> {
+pub(super) fn overdue(tx: &Tx<'_>, of: Option<MentorNo>, limit: u32) -> Result<Vec<Session>> {
     let mut statement = tx.prepare_cached(&format!(
-        "{SESSION} where office_sessions.status = 'pending' and expires_at <= :now order by expires_at limit :limit"
+        "{SESSION} where office_sessions.status = 'pending' and expires_at <= :now
+         and (:mentor is null or mentor_number = :mentor) order by expires_at limit :limit"
     ))?;
-    let rows = statement.query_map(named_params! { ":now": tx.now(), ":limit": limit }, session_row)?;
+    let rows = statement.query_map(named_params! { ":now": tx.now(), ":mentor": of, ":limit": limit }, session_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

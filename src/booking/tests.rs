@@ -329,6 +329,21 @@ fn how_it_went_is_said_afterwards_and_taken_back_by_staff() {
 }
 
 #[test]
+fn what_took_place_can_be_taken_back_whatever_was_changed_since() {
+    let house = House::new();
+    let (first, second) = (house.slot(24, 1), house.slot(25, 1));
+    let held = house.book(0, first).expect("booked");
+    house.book(1, second).expect("booked");
+    house.pass(chrono::TimeDelta::hours(30));
+    house.write(|tx| complete(tx, &house.rules, &house.mentor_asks(), held.id)).expect("held");
+    house.write(|tx| slots::withdraw(tx, &house.rules, &house.mentor_asks(), first, false)).expect("withdrawn");
+    house.set_cap(1);
+    house.write(|tx| Ok(tx.execute_batch("update mentors set buffer_minutes = 480")?)).expect("changed");
+    let back = house.write(|tx| undo(tx, &house.rules, &House::staff_asks(), held.id)).expect("taken back");
+    assert_eq!((back.status, back.slot), (Status::Booked, None));
+}
+
+#[test]
 fn whoever_leaves_calls_off_what_is_to_come() {
     let house = House::new();
     let held = house.book(0, house.slot(24, 1)).expect("booked");

@@ -64,7 +64,7 @@ pub(super) fn forget(tx: &Tx<'_>, address: &str, instead: &str) -> Result<()> {
     tx.prepare_cached(
         "update outbox
          set state = case state when 'queued' then 'dead' else state end,
-             last_error = case state when 'queued' then 'The recipient has deleted their account.' else last_error end,
+             last_error = case state when 'sent' then null else 'The recipient has deleted their account.' end,
              letter = json_set(json_remove(letter, '$.text', '$.html', '$.calendar'), '$.toName', ''),
              subject = '', recipient = :instead || ' ' || id
          where recipient = :address collate nocase",

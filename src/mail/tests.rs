@@ -284,3 +284,27 @@ fn the_queue_and_the_outbox_agree_on_what_waits() {
     room.work();
     assert_eq!(room.db.read_here(depth).expect("counted"), Depth::default());
 }
+
+#[test]
+fn somebody_who_goes_takes_their_letters_along_and_is_forgotten() {
+    let room = Room::new();
+    room.queue(&letter());
+    room.work();
+    room.queue(&Letter { is_secret: false, kind: "session_confirmed".into(), ..letter() });
+    let held = room.db.read_here(|tx| holdings(tx, "BO@example.org")).expect("read");
+    assert_eq!(held.as_array().map(Vec::len), Some(2));
+    assert!(held[1]["text"].is_null(), "the words of a secret letter are not handed out: {held}");
+    assert!(held[0]["text"].as_str().is_some_and(|text| text.contains("Hello Bo.")), "{held}");
+    room.db.write_here(|tx| forget(tx, "bo@example.org")).expect("forgotten");
+    room.work();
+    assert_eq!(room.memory.letters().len(), 1, "what waited is not sent");
+    let all = room
+        .db
+        .read_here(|tx| {
+            Ok(tx.query_row("select group_concat(recipient || subject || letter) from outbox", [], |row| {
+                row.get::<_, String>(0)
+            })?)
+        })
+        .expect("read");
+    assert!(!all.to_lowercase().contains("bo@") && !all.contains("Hello") && !all.contains("Confirm"), "{all}");
+}

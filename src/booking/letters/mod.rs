@@ -244,7 +244,7 @@ fn fine_print(rules: &Rules, session: &Session, to: Party, occasion: Occasion) -
 }
 
 /// `Tuesday 5 March 2030, 14:00 to 14:30 (Europe/Berlin, UTC+01:00)`
-fn stretch(starts_at: Moment, ends_at: Moment, timezone: &str) -> String {
+pub(super) fn stretch(starts_at: Moment, ends_at: Moment, timezone: &str) -> String {
     let zone = zone(timezone);
     let [starts, ends] = [starts_at, ends_at].map(|at| at.utc().with_timezone(&zone));
     let until = if starts.date_naive() == ends.date_naive() { "%H:%M" } else { "%A %-d %B, %H:%M" };
@@ -259,6 +259,9 @@ fn moment(at: Moment, timezone: &str) -> String {
 
 fn named(at: Moment, zone: chrono_tz::Tz) -> String {
     let offset = zone.offset_from_utc_datetime(&at.utc().naive_utc()).fix();
+    if zone == chrono_tz::Tz::UTC {
+        return "UTC".to_owned();
+    }
     if offset.local_minus_utc() == 0 {
         format!("{}, UTC", zone.name())
     } else {

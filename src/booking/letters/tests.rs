@@ -33,7 +33,7 @@ fn each_side_reads_of_it_in_their_own_zone_and_never_the_others_address() {
     assert!(mentor.text.contains("Bo 0 has booked a session with you."), "{}", mentor.text);
     assert!(mentor.text.contains("Tuesday 5 March 2030, 14:45 to 15:15"), "{}", mentor.text);
     assert!(mentor.text.contains("(Asia/Kathmandu, UTC+05:45)"), "{}", mentor.text.replace('\n', " "));
-    assert!(mentee.text.contains("Tuesday 5 March 2030, 09:00 to 09:30 (UTC, UTC)"), "{}", mentee.text);
+    assert!(mentee.text.contains("Tuesday 5 March 2030, 09:00 to 09:30 (UTC)"), "{}", mentee.text);
     assert!(mentee.text.contains("About prices"), "{}", mentee.text);
     assert!(mentee.text.contains(&session.meeting_url.expect("a room")), "{}", mentee.text);
     for (letter, other) in [(mentor, "bo0@example.org"), (mentee, "ada@example.org")] {

@@ -1,5 +1,6 @@
 select
-    office_sessions.id, office_sessions.status, starts_at, ends_at, location, office_sessions.meeting_url, notes,
+    office_sessions.id, office_sessions.status, starts_at, ends_at, location, notes,
+    case when office_sessions.status not in ('pending', 'cancelled') then office_sessions.meeting_url end as meeting_url,
     cancel_reason, office_sessions.created_at,
     case when mentors.user_id = :user then 'mentor' else 'mentee' end as party,
     case when mentors.user_id = :user then mentee_users.name else mentor_users.name end as other

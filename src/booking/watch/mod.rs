@@ -1,11 +1,11 @@
 //! What falls due by itself: reminders, requests that run out, questions how it went, weekly hours that reach
-//! further. Each verb may run any number of times: what was told already is known by the letters in the outbox.
+//! further. Each verb may run any number of times: the table `told` knows what was told already.
 
 mod store;
 
 use super::letters::{self, Occasion};
 use super::{Rules, Session, close, hours, read};
-use crate::db::Tx;
+use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::ids::SessionId;
 
@@ -37,19 +37,18 @@ pub struct Done {
     pub slots_made: u32,
 }
 
-/// Does everything that is due.
+/// Does everything that is due, each sort in a transaction of its own: one that fails does not keep the others from
+/// their turn.
 ///
 /// # Errors
-/// Internal, where SQLite cannot.
-pub fn round(tx: &Tx<'_>, rules: &Rules) -> Result<Done> {
-    let (expired, warned) = expire_requests(tx, rules)?;
-    Ok(Done {
-        expired,
-        warned,
-        reminders: remind(tx, rules)?,
-        feedback_asked: ask_feedback(tx, rules)?,
-        slots_made: hours::fill_all(tx, MOST_FILLED)?,
-    })
+/// The first failure, after all had their turn.
+pub fn round(db: &Db, rules: &Rules) -> Result<Done> {
+    let expired = db.write_here(|tx| expire_requests(tx, rules));
+    let reminders = db.write_here(|tx| remind(tx, rules));
+    let feedback_asked = db.write_here(|tx| ask_feedback(tx, rules));
+    let slots_made = db.write_here(|tx| hours::fill_all(tx, MOST_FILLED));
+    let (expired, warned) = expired?;
+    Ok(Done { expired, warned, reminders: reminders?, feedback_asked: feedback_asked?, slots_made: slots_made? })
 }
 
 /// Whether a round would find anything to do: a look that costs no write.
@@ -87,7 +86,7 @@ pub fn remind(tx: &Tx<'_>, rules: &Rules) -> Result<u32> {
 /// # Errors
 /// Internal, where SQLite cannot.
 pub fn expire_requests(tx: &Tx<'_>, rules: &Rules) -> Result<(u32, u32)> {
-    let n_expired = close::expire_overdue(tx, rules)?;
+    let n_expired = close::expire_overdue(tx, rules, None)?;
     let soon = store::to_warn(tx, WARNING_HOURS, MOST)?;
     Ok((n_expired, tell_all(tx, rules, soon, Occasion::AboutToExpire)?))
 }
@@ -133,13 +132,9 @@ mod tests {
     impl House {
         fn round(&self) -> Done {
             let is_due = self.read(|tx| is_due(tx, &self.rules));
-            let done = self.write(|tx| round(tx, &self.rules)).expect("done");
+            let done = round(&self.db, &self.rules).expect("done");
             assert_eq!(is_due, done != Done::default(), "{done:?}");
-            assert_eq!(
-                self.write(|tx| round(tx, &self.rules)).expect("done"),
-                Done::default(),
-                "nothing is done twice"
-            );
+            assert_eq!(round(&self.db, &self.rules).expect("done"), Done::default(), "nothing is done twice");
             done
         }
 

@@ -87,9 +87,10 @@ begin
     );
 end;
 
+-- What took place and is taken back sits where it sat, whatever has become of its slot since.
 create trigger seats_stay_of_their_slot
 before update of status, slot_id, seat_no, starts_at, ends_at, mentor_number on office_sessions
-when new.status in ('pending', 'booked')
+when new.status in ('pending', 'booked') and old.status not in ('completed', 'no_show')
 begin
     select raise(abort, 'no_such_seat') where not exists (
         select 1 from availability
@@ -147,11 +148,11 @@ begin
     ) >= (select load_cap_per_week from mentors where number = new.mentor_number);
 end;
 
--- Accepting what was pending asks nothing anew: it held its seat already.
+-- Accepting what was pending asks nothing anew: it held its seat already. Nor does taking back how it went.
 create trigger seats_stay_free
 before update of status, slot_id, starts_at, ends_at, mentor_number, mentee_id on office_sessions
 when new.status in ('pending', 'booked') and (
-    old.status not in ('pending', 'booked')
+    old.status = 'cancelled'
     or (old.slot_id, old.starts_at, old.ends_at, old.mentor_number, old.mentee_id)
         is not (new.slot_id, new.starts_at, new.ends_at, new.mentor_number, new.mentee_id)
 )

@@ -181,6 +181,7 @@ pub async fn erase_with(app: &App, asking: Asking, user: UserId, password: Optio
             let by = booking::Asker { user: asking.asker.user, is_staff: true, actor: asking.actor.clone() };
             booking::cancel_all_of(tx, &rules, &by, user, "The account was closed.")?;
             booking::withdraw_offers(tx, user)?;
+            booking::feeds::end(tx, &asking.actor, user)?;
             if let Some(person) = accounts::user(tx, user)? {
                 mail::forget(tx, &person.email)?;
             }
