@@ -13,7 +13,7 @@
 //! | [`mail`] | letters queued in the transaction that causes them, sent or kept and tried again | know why a letter is written |
 //! | [`accounts`] | people, passwords, sign-ins here and with other providers, roles, mentees' profiles | keep a secret that can be read back |
 //! | [`mentors`] | mentors' profiles; every change goes through `put` or `change` | decide who is relevant |
-//! | [`booking`] | offered time | (sessions come with office hours) |
+//! | [`booking`] | slots, seats, sessions, their letters and calendars; no seat is given away twice | leave that to its code alone: the schema refuses it too |
 //! | [`matching`] | a question becomes ranked mentors with scores that add up and reasons that hold | read the database while it answers |
 //! | [`sync`] | people from files; every good line in, every bad one named | apply half of anything |
 //! | [`web`] | pages and JSON; the only room that names axum, http or maud | hold rules |
@@ -28,12 +28,17 @@
 //! other. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
 //! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
 //!
-//! # Two ways through it
+//! # Three ways through it
 //!
 //! A question: `web/api/matches.rs` -> [`matching::Matcher::answer`] -> `matching/rank.rs`, which
 //! reads like a recipe. A change to a mentor: `mentors::put` writes rows, a line in the change log
 //! and a job in one transaction; after the commit `matching::refresh` brings memory up to date
 //! before the write returns; a worker then makes the vectors, and a thread the keyword index.
+//!
+//! A booking: `web/api/sessions.rs` -> [`booking::book`], which says no in words; behind it the
+//! triggers of `db/migrations/0003_office_hours.sql`, which say no whatever the code does. Its
+//! letters are rows of the same transaction. What falls due by itself (reminders, requests that
+//! run out, weekly hours) is found by `booking::watch`, which a thread of [`worker`] runs.
 
 pub mod accounts;
 pub mod app;

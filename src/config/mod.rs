@@ -354,7 +354,8 @@ impl Config {
             return Err(wrong("booking.reminder_hours", "must hold at most five numbers from 1 to 336"));
         }
         let room = &self.booking.meeting_url;
-        if !room.is_empty() && !(room.starts_with("https://") && room.contains("{code}")) {
+        let is_room = room.starts_with("https://") && room.contains("{code}");
+        if !room.is_empty() && !is_room {
             return Err(wrong("booking.meeting_url", "must start with https:// and hold {code}, or be empty"));
         }
         self.smtp_server()?;

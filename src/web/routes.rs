@@ -6,7 +6,7 @@ use axum::routing::{get, post};
 use utoipa_axum::routes;
 
 use super::api::{
-    auth, availability, calendar, logins, matches, mentors, oidc, operations, outbox, people, photos, profiles,
+    auth, availability, calendar, hours, logins, matches, mentors, oidc, operations, outbox, people, photos, profiles,
     recovery, sessions,
 };
 use super::limits::Rate;
@@ -142,8 +142,8 @@ fn office_hours() -> Vec<Route> {
         Route::api(DELETE, "/api/availability/{id}", Who::SignedIn, || routes!(availability::withdraw))
             .whose(Whose::OwnOrStaff)
             .scope(writes),
-        Route::api(GET, "/api/availability/hours", Who::SignedIn, || routes!(availability::show_hours)).scope(reads),
-        Route::api(PUT, "/api/availability/hours", Who::SignedIn, || routes!(availability::set_hours)).scope(writes),
+        Route::api(GET, "/api/availability/hours", Who::SignedIn, || routes!(hours::show)).scope(reads),
+        Route::api(PUT, "/api/availability/hours", Who::SignedIn, || routes!(hours::set)).scope(writes),
         Route::api(POST, "/api/availability/pause", Who::SignedIn, || routes!(availability::pause)).scope(writes),
         Route::api(GET, "/api/availability/why", Who::SignedIn, || routes!(availability::why)).scope(reads),
         Route::api(POST, "/api/calendar/feed", Who::SignedIn, || routes!(calendar::renew)),

@@ -258,7 +258,8 @@ async fn stored(app: &App, caller: &Caller, id: SessionId) -> Result<SessionView
     let notice_hours = app.config.booking.cancel_notice_hours;
     let is_late = session.starts_at < now.plus_seconds(i64::from(notice_hours) * 3_600);
     let is_bound = own == Some(Party::Mentee) && !is_staff && session.status == Status::Booked;
-    let can_change = session.status.is_active() && (is_staff || (!has_begun && !(is_bound && is_late)));
+    let is_closed = has_begun || (is_bound && is_late);
+    let can_change = session.status.is_active() && (is_staff || !is_closed);
     let mine = said.iter().find(|it| own == Some(it.from));
     Ok(SessionView {
         id: session.id.to_string(),

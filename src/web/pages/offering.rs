@@ -20,7 +20,8 @@ use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{MentorId, SlotId};
 use crate::mentors::Mentor;
-use crate::web::api::availability::{clock_time, minute_of, own, told as told_why};
+use crate::web::api::availability::{own, told as told_why};
+use crate::web::api::hours::{clock_time, minute_of};
 use crate::web::error::{Refusal, told};
 use crate::web::extract::{Form, Id, Query};
 use crate::web::identity::{self, Caller, SignedIn};
@@ -152,11 +153,8 @@ async fn asked_why(
     if query.date.is_empty() {
         return Ok(None);
     }
-    let at = match instant("start", &query.date, &query.start, &mentor.timezone) {
-        Ok(at) => at,
-        Err(_) => {
-            return Ok(Some((format!("{} {}", query.date, query.start), "The clock does not show that time then.")));
-        }
+    let Ok(at) = instant("start", &query.date, &query.start, &mentor.timezone) else {
+        return Ok(Some((format!("{} {}", query.date, query.start), "The clock does not show that time then.")));
     };
     let (by, id) = (caller.asker(), mentor.id);
     let found = app.db.read(move |tx| slots::why_not(tx, own(tx, &by, Some(id))?.number, at)).await?;

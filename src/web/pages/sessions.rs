@@ -36,6 +36,7 @@ impl Tab {
 
 /// What the page shows.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing about who looks, and they are independent")]
 pub struct SessionsView {
     /// What has just gone well.
     pub notice: Option<&'static str>,
