@@ -13,7 +13,7 @@ use tandem::accounts::{self, Device, LoginRules, NewUser, Role, logins};
 use tandem::audit::Actor;
 use tandem::db::Tx;
 use tandem::error::{Error, Result};
-use tandem::ids::{LoginId, TokenId, UserId};
+use tandem::ids::{LoginId, SessionId, SlotId, TokenId, UserId};
 use tandem::mail::{self, Letter, Letterhead, Piece};
 use tandem::web::route::{BODY_LIMIT, FRESH_SECONDS, Handler, Route, Who, Whose};
 use tandem::web::routes;
@@ -35,6 +35,8 @@ pub struct Person {
     pub login: LoginId,
     pub token: TokenId,
     pub link: String,
+    pub slot: SlotId,
+    pub session: SessionId,
 }
 
 /// A house with mentors and one letter that was sent, and no rate limits: the matrix knocks a thousand times.
@@ -105,6 +107,10 @@ impl Program {
                 ("links", "{id}") => owner.link.clone(),
                 ("logins", "{id}") => owner.login.to_string(),
                 ("tokens", "{id}") => owner.token.to_string(),
+                ("availability", "{id}") => owner.slot.to_string(),
+                ("sessions", "{id}") => owner.session.to_string(),
+                ("slots", "{id}") => owner.slot.to_string(),
+                ("cal", "{name}") => "nobodys.ics".to_owned(),
                 ("users", "{id}") | ("profiles" | "photos", "{userId}") => owner.id.to_string(),
                 ("{userId}", "{version}") => VERSION.to_owned(),
                 ("outbox", "{id}") => self.letter.to_string(),
@@ -158,13 +164,17 @@ impl Program {
                   + (select count(*) from logins where user_id = '{id}')
                   + (select count(*) from api_tokens where id = '{token}' and revoked_at is null)
                   + (select count(*) from accounts where id = '{link}')
-                  + (select count(*) from photos where user_id = '{id}' and version = '{VERSION}')",
+                  + (select count(*) from photos where user_id = '{id}' and version = '{VERSION}')
+                  + (select count(*) from availability where id = '{slot}' and location = '{SECRET}')
+                  + (select count(*) from office_sessions where id = '{session}' and status = 'completed')",
+            slot = person.slot,
+            session = person.session,
             id = person.id,
             token = person.token,
             link = person.link,
         );
         let n: i64 = self.house.app.db.read_here(|tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).expect("read");
-        n == 6
+        n == 8
     }
 }
 
@@ -189,7 +199,27 @@ fn person(tx: &Tx<'_>, role: Role, word: &str) -> Result<Person> {
             UserId::random()
         ))?;
     }
-    Ok(Person { id, cookie: format!("tandem_login={secret}"), login: login.id, token: token.id, link })
+    let (slot, session) = offer(tx, id, word)?;
+    Ok(Person { id, cookie: format!("tandem_login={secret}"), login: login.id, token: token.id, link, slot, session })
+}
+
+/// Makes somebody, whatever their role, a hidden mentor with a slot, who had a session with a mentee nobody calls as.
+fn offer(tx: &Tx<'_>, mentor: UserId, word: &str) -> Result<(SlotId, SessionId)> {
+    let (slot, session, other) = (SlotId::random(), SessionId::random(), UserId::random());
+    tx.execute_batch(&format!(
+        "insert into users (id, email, email_key, name, created_at, updated_at)
+         values ('{other}', '{other}@x.org', '{other}@x.org', '{word}', 0, 0);
+         insert into mentees values ('{other}', '{other}', '{word}', '{word}', '{word}', '{word}', 0, 0);
+         insert into mentors (id, user_id, visibility, created_at, updated_at)
+         values ('{other}', '{mentor}', 'private', 0, 0);
+         insert into availability (id, mentor_number, starts_at, ends_at, location, created_at)
+         select '{slot}', number, 1900000000, 1900001800, '{word}', 0 from mentors where user_id = '{mentor}';
+         insert into office_sessions
+             (id, mentor_number, mentee_id, starts_at, ends_at, status, notes, created_at, updated_at)
+         select '{session}', number, '{other}', 1000, 2800, 'completed', '{word}', 0, 0
+         from mentors where user_id = '{mentor}';"
+    ))?;
+    Ok((slot, session))
 }
 
 impl Person {
@@ -221,7 +251,9 @@ pub fn allowed_role(route: &Route) -> Role {
 
 /// Whether the address names something that is one person's.
 fn names_somebodys(route: &Route) -> bool {
-    ["/links/{id}", "/logins/{id}", "/tokens/{id}", "{userId}"].iter().any(|part| route.path.contains(part))
+    ["/links/{id}", "/logins/{id}", "/tokens/{id}", "/availability/{id}", "/sessions/{id}", "{userId}"]
+        .iter()
+        .any(|part| route.path.contains(part))
 }
 
 fn picture() -> Vec<u8> {
