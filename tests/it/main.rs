@@ -4,6 +4,7 @@
 mod access;
 mod advisories;
 mod binary;
+mod booking_death;
 mod booking_races;
 mod browser;
 mod guessing;
