@@ -150,15 +150,15 @@ fn the_first_admin_is_made_from_standard_input_and_signs_in() {
 }
 
 /// A server that runs until it is dropped.
-struct Server {
+pub struct Server {
     child: Child,
-    address: String,
+    pub address: String,
     /// Held open: a server whose output nobody reads would end.
     _out: BufReader<std::process::ChildStdout>,
 }
 
 impl Server {
-    fn start(directory: &Path, arguments: &[&str]) -> Self {
+    pub fn start(directory: &Path, arguments: &[&str]) -> Self {
         let directory = directory.display().to_string();
         let mut all = vec!["--data-dir", &directory];
         all.extend(arguments);

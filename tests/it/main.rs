@@ -4,12 +4,15 @@
 mod access;
 mod advisories;
 mod binary;
+mod booking_death;
+mod booking_races;
 mod browser;
 mod guessing;
 mod house;
 mod leaving;
 mod letters;
 mod matching;
+mod office;
 mod oidc;
 mod oidc_accounts;
 mod openapi;
