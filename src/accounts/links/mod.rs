@@ -61,7 +61,7 @@ const MOST_AN_HOUR: u64 = 5;
 
 /// Seconds between further letters. Shorter than any link lives: however often a stranger asks, the owner
 /// always holds a link that is good, or can have one soon.
-const GAP_SECONDS: i64 = 12 * 60;
+pub(super) const GAP_SECONDS: u32 = 12 * 60;
 
 /// A link that was found good.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ pub(super) fn pretend(tx: &Tx<'_>, purpose: Purpose, email_key: &str, details: O
 /// Whether this address has been sent so many letters of the kind that the next one has to wait.
 pub(super) fn is_tired(tx: &Tx<'_>, purpose: Purpose, email_key: &str) -> Result<bool> {
     let n_since = |seconds: i64| store::n_links_since(tx, purpose.name(), email_key, tx.now().plus_seconds(-seconds));
-    Ok(n_since(3_600)? >= MOST_AN_HOUR && n_since(GAP_SECONDS)? > 0)
+    Ok(n_since(3_600)? >= MOST_AN_HOUR && n_since(GAP_SECONDS.into())? > 0)
 }
 
 /// Uses a link up, in the transaction that does what it is for.
