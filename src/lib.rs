@@ -6,6 +6,7 @@
 //! | room | what it promises | what it never does |
 //! |---|---|---|
 //! | [`error`], [`clock`], [`ids`] | one error, one clock, one id type a table | know of HTTP |
+//! | [`unseen`] | one list of the characters that nobody sees | change a text |
 //! | [`config`] | `config.toml`, environment and flags become one checked `Config` | read anything twice |
 //! | [`db`] | one writer, many readers, migrations, the change log, the directory's lock | know a room's tables |
 //! | [`audit`] | what changed, who did it, what it was before; append-only | hold a secret |
@@ -24,7 +25,7 @@
 //! # Which way the doors open
 //!
 //! `edges (cli, web, worker, app, demo) -> features (matching, booking, sync) -> people (mentors ->
-//! accounts) -> carriers (mail, jobs, audit) -> floor (db, config, clock, ids, error)`. Features never use each
+//! accounts) -> carriers (mail, jobs, audit) -> floor (db, config, clock, ids, unseen, error)`. Features never use each
 //! other. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
 //! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
 //!
@@ -56,5 +57,6 @@ pub mod mail;
 pub mod matching;
 pub mod mentors;
 pub mod sync;
+pub mod unseen;
 pub mod web;
 pub mod worker;

@@ -35,12 +35,6 @@ pub struct Device {
     pub network: String,
 }
 
-impl Device {
-    fn place(&self) -> String {
-        self.network.clone()
-    }
-}
-
 /// A person who is signed in, and until when.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -87,23 +81,19 @@ pub async fn sign_in(
     device: Device,
 ) -> Result<(Login, String)> {
     let key: String = email_key(email).chars().take(LONGEST_EMAIL).collect();
-    let (counted, place) = (key.clone(), device.place());
+    let (counted, place) = (key.clone(), device.network.clone());
     let (found, waiting) = db
         .write(move |tx| {
             if rules.is_guarded {
                 locks::try_once(tx, &counted, &place)?;
             }
-            let found = store::by_email(tx, &counted)?;
-            // One hash is checked in any case, so that the answer takes as long.
-            let waiting = if found.is_none() { signup::waiting_hashes(tx, &counted)? } else { Vec::new() };
-            Ok((found, waiting.into_iter().next()))
+            Ok((store::by_email(tx, &counted)?, signup::waiting_hashes(tx, &counted)?))
         })
         .await?;
-    let is_waiting = waiting.is_some();
-    let stored = found.as_ref().and_then(|(_, hash)| hash.clone()).or(waiting);
-    let checked = stored.clone();
-    let verdict = passwords.verify(password, stored).await?;
-    if verdict.is_right && is_waiting {
+    let checked = found.as_ref().and_then(|(_, hash)| hash.clone());
+    // One hash is checked in any case, and then those that wait, whether there is an account or not: alike in time.
+    let verdict = passwords.verify(password.clone(), checked.clone()).await?;
+    if !verdict.is_right && is_one_of(passwords, &password, waiting).await? {
         return Err(Error::forbidden(
             "unverified",
             "Please confirm your address first: the link is in the letter that was sent when you signed up.",
@@ -118,7 +108,7 @@ pub async fn sign_in(
             return Err(Error::busy("busy", "This account is being changed just now, please try again."));
         }
         let user = store::by_id(tx, user.id)?.ok_or_else(Error::bad_credentials)?;
-        locks::succeeded(tx, &key, &device.place())?;
+        locks::succeeded(tx, &key, &device.network)?;
         if let Some(hash) = &verdict.better_hash {
             store::set_password(tx, user.id, hash)?;
         }
@@ -127,11 +117,21 @@ pub async fn sign_in(
     .await
 }
 
+/// Whether the password is behind one of these hashes.
+async fn is_one_of(passwords: &Passwords, password: &str, hashes: Vec<String>) -> Result<bool> {
+    for hash in hashes {
+        if passwords.verify(password.to_owned(), Some(hash)).await?.is_right {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Opens a login for somebody who has proven who they are: it and the secret for the cookie.
 ///
 /// # Errors
 /// `bad_credentials` where the account is not in use.
-pub(super) fn open(tx: &Tx<'_>, rules: LoginRules, user: User, device: &Device) -> Result<(Login, String)> {
+pub fn open(tx: &Tx<'_>, rules: LoginRules, user: User, device: &Device) -> Result<(Login, String)> {
     if user.status != Status::Active {
         return Err(Error::bad_credentials());
     }
@@ -141,14 +141,6 @@ pub(super) fn open(tx: &Tx<'_>, rules: LoginRules, user: User, device: &Device) 
     store::insert_login(tx, id, user.id, &secret_hash(&secret), device, expires_at)?;
     store::note_login(tx, user.id)?;
     Ok((Login { id, user, expires_at, confirmed_at: tx.now() }, secret))
-}
-
-/// Opens a login for a new account.
-///
-/// # Errors
-/// Internal, where SQLite cannot.
-pub fn open_first(tx: &Tx<'_>, rules: LoginRules, user: User, device: &Device) -> Result<(Login, String)> {
-    open(tx, rules, user, device)
 }
 
 /// The logins of an account that still work, the last used first.

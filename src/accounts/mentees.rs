@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{NewUser, Role, email_key, store};
+use super::{Details, NewUser, Role, email_key, store};
 use crate::audit::{self, Actor, Entry};
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -71,11 +71,8 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, new: &NewMentee) -> Result<bool> {
     if user.role.is_staff() {
         return Err(Error::conflict("email_taken", "That e-mail address belongs to somebody else."));
     }
-    let name = super::check_name(&new.name)?;
-    let has_new_account = name != user.name || new.timezone != user.timezone;
-    if has_new_account {
-        super::update(tx, user.id, None, Some(&name), Some(&new.timezone))?;
-    }
+    let details = Details { name: new.name.clone(), timezone: new.timezone.clone(), ..Details::of(&user) };
+    let has_new_account = super::set_details(tx, actor, &user, &details)?;
     let has_new_profile = set(tx, actor, user.id, &new.profile)?;
     Ok(has_new_account || has_new_profile)
 }

@@ -28,6 +28,7 @@ use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
+use crate::unseen;
 
 pub use changes::{Details, NAME_OF_THE_GONE, erase, set_details, set_role, set_status};
 pub use holdings::holdings;
@@ -291,7 +292,7 @@ pub fn check_email(email: &str) -> Result<String> {
         return refuse("is too long");
     }
     let is_odd = |letter: char| {
-        letter.is_whitespace() || letter.is_control() || is_unseen(letter) || "<>()[],;:\\\"".contains(letter)
+        letter.is_whitespace() || letter.is_control() || unseen::is_unseen(letter) || "<>()[],;:\\\"".contains(letter)
     };
     // Letters that only look like others (full width, ligatures, the Kelvin sign) would make two writings of one address.
     if email.nfkc().ne(email.chars()) {
@@ -305,25 +306,15 @@ pub fn check_email(email: &str) -> Result<String> {
     Ok(email.to_owned())
 }
 
-/// Marks that turn the direction of text around. A name in any script does without them; with them it
-/// could turn around what stands beside it.
-const TURNS: [char; 12] = [
-    '\u{200E}', '\u{200F}', '\u{061C}', '\u{202A}', '\u{202B}', '\u{202C}', '\u{202D}', '\u{202E}', '\u{2066}',
-    '\u{2067}', '\u{2068}', '\u{2069}',
-];
-
-/// Letters that take no room: a name of nothing else would be no name.
-const UNSEEN: [char; 6] = ['\u{00AD}', '\u{200B}', '\u{200C}', '\u{200D}', '\u{2060}', '\u{FEFF}'];
-
 /// Checks a person's name and gives it back trimmed, without marks that turn text around, and with
 /// runs of white space made one space.
 ///
 /// # Errors
 /// `Invalid` naming the field `name`.
 pub fn check_name(name: &str) -> Result<String> {
-    let name = name.replace(TURNS, "");
+    let name = name.replace(unseen::turns, "");
     let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-    if name.chars().all(|letter| letter == ' ' || UNSEEN.contains(&letter)) {
+    if name.chars().all(|letter| letter == ' ' || unseen::is_unseen(letter)) {
         return Err(Error::field("name", "must not be blank"));
     }
     if name.chars().count() > LONGEST_NAME {
@@ -333,11 +324,6 @@ pub fn check_name(name: &str) -> Result<String> {
         return Err(Error::field("name", "must not hold control characters"));
     }
     Ok(name)
-}
-
-/// Characters without a shape: overrides of the direction of writing, joiners and marks of no width.
-fn is_unseen(letter: char) -> bool {
-    matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Checks that a time zone is one that calendars know.

@@ -1,6 +1,8 @@
 //! Ways in without the old password, and ways to a new one. The first proof of an address that was
 //! never proven ends whatever somebody may have prepared under it: password, logins, tokens, links.
 
+use serde_json::json;
+
 use super::letters::{self, Recipient};
 use super::links::{self, Purpose};
 use super::logins::{self, Device, Login, LoginRules};
@@ -8,8 +10,11 @@ use super::{Passwords, Status, User, email_key, store, tokens};
 use crate::audit::{self, Actor, Entry};
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
-use crate::ids::{LoginId, UserId};
+use crate::ids::LoginId;
 use crate::mail::{self, Letterhead};
+
+/// How the audit log says that a letter proved an address.
+const BY_LETTER: &str = "letter";
 
 /// The links that lead to a password of one's own.
 const SETS_PASSWORD: &[Purpose] = &[Purpose::ResetPassword, Purpose::Invite];
@@ -40,15 +45,12 @@ fn ask(
     let key: String = email_key(email).chars().take(super::LONGEST_EMAIL).collect();
     let user = store::by_email(tx, &key)?.map(|(user, _)| user).filter(|user| user.status == Status::Active);
     let is_tired = links::is_tired(tx, purpose, &key)?;
-    // Written down for an unknown address too: it counts, and the answer takes as long.
-    let secret = links::issue(tx, purpose, user.as_ref().map(|user| user.id), &key, None)?;
-    match user {
-        // To the address the account has, never to the one that was typed.
-        Some(user) if !is_tired => {
-            mail::queue(tx, head, &words(Recipient { email: &user.email, name: &user.name }, &secret))
-        }
-        _ => Ok(()),
-    }
+    let Some(user) = user.filter(|_| !is_tired) else {
+        return links::pretend(tx, purpose, &key, None);
+    };
+    let secret = links::issue(tx, purpose, Some(user.id), &key, None)?;
+    // To the address the account has, never to the one that was typed.
+    mail::queue(tx, head, &words(Recipient { email: &user.email, name: &user.name }, &secret))
 }
 
 /// Signs in by a link from a letter.
@@ -57,7 +59,7 @@ fn ask(
 /// `link_dead`.
 pub fn sign_in(tx: &Tx<'_>, rules: LoginRules, secret: &str, device: &Device) -> Result<(Login, String)> {
     let user = redeem(tx, &[Purpose::SignIn], secret)?;
-    prove_address(tx, &user)?;
+    prove_address(tx, &Actor::user(user.id, &device.address), &user, BY_LETTER, None)?;
     logins::open(tx, rules, user, device)
 }
 
@@ -90,7 +92,7 @@ pub async fn reset(
     let hash = passwords.hash_for(password, &[&user.email, &user.name]).await?;
     db.write(move |tx| {
         let user = redeem(tx, SETS_PASSWORD, &secret)?;
-        prove_address(tx, &user)?;
+        prove_address(tx, &Actor::user(user.id, &address), &user, BY_LETTER, None)?;
         let key = email_key(&user.email);
         SETS_PASSWORD.iter().try_for_each(|purpose| links::end(tx, *purpose, &key))?;
         put_password(tx, &head, &user, &hash, None, &address)?;
@@ -158,29 +160,26 @@ fn redeem(tx: &Tx<'_>, purposes: &[Purpose], secret: &str) -> Result<User> {
     user.ok_or_else(links::dead)
 }
 
-/// Somebody has shown that the account's address is theirs. If nobody had before, what was set up
-/// under it by whoever made the account goes.
-///
-/// # Errors
-/// Internal, where SQLite cannot.
-pub fn prove_address(tx: &Tx<'_>, user: &User) -> Result<()> {
+/// Somebody has shown that the account's address is theirs, by a letter or by a provider. If nobody had before,
+/// what was set up under it by whoever made the account goes, but for the link to the account that proves it.
+pub(super) fn prove_address(tx: &Tx<'_>, actor: &Actor, user: &User, by: &str, subject: Option<&str>) -> Result<()> {
     if store::is_verified(tx, user.id)? {
         return Ok(());
     }
-    void_past(tx, user.id)?;
-    store::delete_provider_links_of(tx, user.id)?;
+    store::clear_password(tx, user.id)?;
+    store::delete_logins_of(tx, user.id)?;
+    tokens::revoke_all(tx, user.id)?;
+    store::void_what_is_open(tx, user.id)?;
+    store::delete_provider_links_but(tx, user.id, subject.map(|subject| (by, subject)))?;
     store::set_verified(tx, user.id)?;
-    let (actor, id) = (Actor::user(user.id, ""), user.id.to_string());
-    let entry = Entry { kind: "user.verified", about: ("user", &id), before: ().into(), after: ().into() };
-    audit::note(tx, &actor, &entry)
-}
-
-/// Takes away what somebody who is not the owner may have set up to come back with, linked providers aside.
-pub(super) fn void_past(tx: &Tx<'_>, user: UserId) -> Result<()> {
-    store::clear_password(tx, user)?;
-    store::delete_logins_of(tx, user)?;
-    tokens::revoke_all(tx, user)?;
-    store::void_what_is_open(tx, user)
+    let id = user.id.to_string();
+    let entry = Entry {
+        kind: "user.email_verified",
+        about: ("user", &id),
+        before: json!({ "isVerified": false }),
+        after: json!({ "isVerified": true, "by": by, "ended": ["password", "logins", "tokens", "links"] }),
+    };
+    audit::note(tx, actor, &entry)
 }
 
 fn put_password(

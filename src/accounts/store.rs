@@ -133,8 +133,14 @@ pub(super) fn void_what_is_open(tx: &Tx<'_>, user: UserId) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn delete_provider_links_of(tx: &Tx<'_>, user: UserId) -> Result<()> {
-    tx.prepare_cached("delete from accounts where user_id = :user")?.execute(named_params! { ":user": user })?;
+/// Removes every link of an account but the one to this account (provider, its name for the person), if any.
+pub(super) fn delete_provider_links_but(tx: &Tx<'_>, user: UserId, keep: Option<(&str, &str)>) -> Result<()> {
+    let (provider, subject) = keep.unzip();
+    tx.prepare_cached(
+        "delete from accounts
+         where user_id = :user and not (provider is :provider and provider_account_id is :subject)",
+    )?
+    .execute(named_params! { ":user": user, ":provider": provider, ":subject": subject })?;
     Ok(())
 }
 

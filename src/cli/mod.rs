@@ -12,7 +12,7 @@ mod progress;
 mod reindex;
 mod serve;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -114,15 +114,24 @@ fn open(flags: &Flags, command: &str) -> Result<App> {
     App::open(config, Clock::System, command)
 }
 
-/// Starts the log on standard error: as configured, or at `level` for commands that print results.
+/// Starts the log on standard error: as configured, or at `level` for commands that print results, unless the
+/// environment asks for more.
 fn log(config: &Config, level: Option<&str>) {
+    let level = level.filter(|_| std::env::var_os("TANDEM_LOG__LEVEL").is_none());
     let filter = EnvFilter::try_new(level.unwrap_or(&config.log.level)).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_colored());
     // A log that was started already stays: only tests start two.
     drop(match config.log.format {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     });
+}
+
+/// Colours are for people who look: a file or a pipe gets plain text.
+fn is_colored() -> bool {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
+    !is_unwanted && std::io::stderr().is_terminal()
 }
 
 /// Prints a line; a reader that went away ends the command quietly.

@@ -329,40 +329,51 @@ impl Config {
         at_least_cores(self.limits.concurrent_matches)
     }
 
+    /// Says everything that is wrong at once, one line each.
     fn check(&self) -> Result<()> {
+        let mut problems: Vec<Error> = self.plain_problems().into_iter().map(|(key, it)| wrong(key, &it)).collect();
+        problems.extend(self.smtp_server().err());
+        problems
+            .extend(self.accounts.providers.iter().filter_map(|(id, provider)| providers::check(id, provider).err()));
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<_> = problems.iter().map(|problem| problem.message.as_ref()).collect();
+        Err(Error::operator("config", lines.join("\n")))
+    }
+
+    /// Each key that is wrong in itself, with what it must be.
+    fn plain_problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        let mut demand = |key, is_right: bool, problem: &str| {
+            if !is_right {
+                problems.push((key, problem.to_owned()));
+            }
+        };
         let url = &self.server.public_url;
-        if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(wrong("server.public_url", "must start with http:// or https://, or be empty"));
+        let is_url = url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
+        demand("server.public_url", is_url, "must start with http:// or https://, or be empty");
+        for odd in self.server.trusted_proxies.iter().filter(|it| network(it).is_none()) {
+            let problem = format!("holds {odd:?}, which is no address and no network");
+            demand("server.trusted_proxies", false, &problem);
         }
-        if let Some(odd) = self.server.trusted_proxies.iter().find(|it| network(it).is_none()) {
-            return Err(wrong("server.trusted_proxies", &format!("holds {odd:?}, which is no address and no network")));
-        }
-        if self.program.name.trim().is_empty() {
-            return Err(wrong("program.name", "must not be blank"));
-        }
-        if self.accounts.login_idle_days == 0 || self.accounts.login_max_days == 0 {
-            return Err(wrong("accounts.login_idle_days and login_max_days", "must be at least 1"));
-        }
-        if self.data_dir.as_os_str().is_empty() {
-            return Err(wrong("data_dir", "must not be empty"));
-        }
-        if self.booking.request_hours == 0 || self.booking.open_requests == 0 {
-            return Err(wrong("booking.request_hours and open_requests", "must be at least 1"));
-        }
-        if self.booking.reminder_hours.len() > 5 || self.booking.reminder_hours.iter().any(|it| !(1..=336).contains(it))
-        {
-            return Err(wrong("booking.reminder_hours", "must hold at most five numbers from 1 to 336"));
-        }
-        let room = &self.booking.meeting_url;
-        let is_room = room.starts_with("https://") && room.contains("{code}");
-        if !room.is_empty() && !is_room {
-            return Err(wrong("booking.meeting_url", "must start with https:// and hold {code}, or be empty"));
-        }
-        self.smtp_server()?;
-        if !self.mail.from.contains('@') || self.mail.from.contains(char::is_control) {
-            return Err(wrong("mail.from", "must be an address like: Tandem <tandem@example.org>"));
-        }
-        self.accounts.providers.iter().try_for_each(|(id, provider)| providers::check(id, provider))
+        demand("program.name", !self.program.name.trim().is_empty(), "must not be blank");
+        demand("accounts.login_idle_days", self.accounts.login_idle_days > 0, "must be at least 1");
+        demand("accounts.login_max_days", self.accounts.login_max_days > 0, "must be at least 1");
+        demand("data_dir", !self.data_dir.as_os_str().is_empty(), "must not be empty");
+        let booking = &self.booking;
+        demand("booking.request_hours", booking.request_hours > 0, "must be at least 1");
+        demand("booking.open_requests", booking.open_requests > 0, "must be at least 1");
+        let are_hours =
+            booking.reminder_hours.len() <= 5 && booking.reminder_hours.iter().all(|it| (1..=336).contains(it));
+        demand("booking.reminder_hours", are_hours, "must hold at most five numbers from 1 to 336");
+        let room = &booking.meeting_url;
+        let is_room = room.is_empty() || (room.starts_with("https://") && room.contains("{code}"));
+        demand("booking.meeting_url", is_room, "must start with https:// and hold {code}, or be empty");
+        let from = &self.mail.from;
+        let is_sender = from.contains('@') && !from.contains(char::is_control);
+        demand("mail.from", is_sender, "must be an address like: Tandem <tandem@example.org>");
+        problems
     }
 }
 

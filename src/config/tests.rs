@@ -73,6 +73,26 @@ fn a_wrong_value_names_its_key_and_who_set_it() {
 }
 
 #[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let refusal = load(
+        &Flags::default(),
+        &[
+            ("TANDEM_SERVER__PUBLIC_URL", "tandem.example"),
+            ("TANDEM_SERVER__TRUSTED_PROXIES", "[\"here\", \"10.0.0.0/8\", \"there\"]"),
+            ("TANDEM_ACCOUNTS__LOGIN_MAX_DAYS", "0"),
+            ("TANDEM_MAIL__SMTP_URL", "smtp://bo:sesame@"),
+            ("TANDEM_MAIL__FROM", "nobody"),
+        ],
+    )
+    .expect_err("all of them are wrong")
+    .to_string();
+    for key in ["server.public_url", "\"here\"", "\"there\"", "accounts.login_max_days", "mail.smtp_url", "mail.from"] {
+        assert!(refusal.contains(key), "{key}: {refusal}");
+    }
+    assert!(!refusal.contains("sesame") && !refusal.contains("login_idle_days"), "{refusal}");
+}
+
+#[test]
 fn verify_email_takes_the_word_and_both_answers() {
     for (text, wanted) in [
         ("auto", VerifyEmail::Auto(Auto::Auto)),

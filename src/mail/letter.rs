@@ -4,6 +4,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{Letter, Letterhead, Piece};
+use crate::unseen;
 
 /// Columns of plain text: what RFC 3676 recommends, with room for a reply's marks.
 const COLUMNS: usize = 72;
@@ -35,7 +36,7 @@ pub(super) fn name(name: &str) -> String {
 pub(super) fn one_line(text: &str, n_most: usize) -> String {
     let visible: String = text
         .chars()
-        .filter(|letter| !hides(*letter))
+        .filter(|letter| !unseen::hides(*letter))
         .map(|letter| if letter.is_control() || letter.is_whitespace() { ' ' } else { letter })
         .collect();
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -55,14 +56,6 @@ fn lines(text: &str) -> Vec<String> {
     let text = text.replace("\r\n", "\n");
     let lines = text.split(['\n', '\r', '\u{0b}', '\u{0c}', '\u{85}', '\u{2028}', '\u{2029}']);
     lines.map(|line| one_line(line, usize::MAX)).collect()
-}
-
-/// Characters that show nothing but change how others show: marks that turn the writing direction,
-/// characters of no width, tags. The two joiners stay, as words and emoji are made with them.
-const fn hides(letter: char) -> bool {
-    matches!(letter,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// An address that may be linked to; anything else stays text.

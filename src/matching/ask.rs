@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::roster::Filters;
 use crate::error::{Error, Result};
+use crate::unseen;
 
 /// The longest question, in characters.
 pub const LONGEST_QUESTION: usize = 2_000;
@@ -81,10 +82,7 @@ impl Ask {
         let mut problems = BTreeMap::new();
         let text = question.query.trim();
         // Marks of no width make nothing that anybody could have read.
-        let is_unseen = |letter: char| {
-            letter.is_whitespace() || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
-        };
-        if text.chars().all(is_unseen) {
+        if text.chars().all(|letter| letter.is_whitespace() || unseen::is_unseen(letter)) {
             problems.insert("query".to_owned(), "must not be blank".to_owned());
         } else if text.chars().count() > LONGEST_QUESTION {
             problems.insert("query".to_owned(), format!("must not be longer than {LONGEST_QUESTION} characters"));

@@ -151,14 +151,53 @@ fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
             return not_json(&cause);
         }
         let problem = cause.to_string();
-        let problem = problem.split(" at line ").next().unwrap_or_default().to_owned();
-        let field = if path == "." { "body".to_owned() } else { path };
-        Error::field(&field, format!("is not right: {problem}"))
+        // The place comes last; what was sent may say " at line " too.
+        let problem = problem.rsplit_once(" at line ").map_or(problem.as_str(), |(problem, _)| problem);
+        let field = if path == "." { "body".to_owned() } else { shortened(&path) };
+        Error::field(&field, in_words(problem))
     })
+}
+
+/// What a person is told of a value of the wrong type; the names of our own types are no help to anybody.
+fn in_words(problem: &str) -> String {
+    let wanted = problem.rsplit_once(", expected ").filter(|_| problem.starts_with("invalid ")).map(|(_, it)| it);
+    let words = match wanted {
+        Some("u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize") => {
+            "must be a whole number"
+        }
+        Some("f32" | "f64") => "must be a number",
+        Some("a string" | "a borrowed string") => "must be a text",
+        Some("a boolean") => "must be true or false",
+        Some("a sequence") => "must be a list",
+        _ => return format!("is not right: {}", without_echo(problem)),
+    };
+    words.to_owned()
+}
+
+/// A problem that repeats a name that was sent, with that name cut short.
+fn without_echo(problem: &str) -> String {
+    let end = ["`, expected ", "`, there are no "].iter().find_map(|mark| problem.rfind(mark));
+    let quoted = problem.find('`').zip(end).filter(|(start, end)| start < end);
+    quoted.map_or_else(
+        || problem.to_owned(),
+        |(start, end)| format!("{}{}{}", &problem[..=start], shortened(&problem[start + 1..end]), &problem[end..]),
+    )
+}
+
+/// The longest name of a field that is repeated, in characters.
+const LONGEST_ECHO: usize = 60;
+
+fn shortened(name: &str) -> String {
+    let mut short: String = name.chars().take(LONGEST_ECHO).collect();
+    if short.len() < name.len() {
+        short.push('…');
+    }
+    short
 }
 
 /// Reads a form or a query: pairs become a JSON object, repeated keys a list where the type wants one.
 fn from_pairs<T: DeserializeOwned>(pairs: &[u8]) -> Result<T, Error> {
-    serde_html_form::from_bytes(pairs)
-        .map_err(|cause| Error::malformed("bad_form", format!("The form cannot be read: {cause}.")))
+    serde_html_form::from_bytes(pairs).map_err(|cause| {
+        Error::malformed("bad_form", format!("The form cannot be read: {}.", without_echo(&cause.to_string())))
+    })
 }

@@ -242,9 +242,21 @@ pub async fn same_origin(State(app): State<App>, request: Request, next: Next) -
     if is_safe || is_ours(&app, request.headers(), request.uri().host()) {
         return next.run(request).await;
     }
+    if is_from_program(&request) {
+        return Refusal(Error::unsupported("Please send JSON, with Content-Type: application/json.")).into_response();
+    }
     let refusal =
         Error::forbidden("cross_site", "This request did not come from Tandem's own pages, so nothing was done.");
     Refusal(refusal).into_response()
+}
+
+/// Whether it looks like a program that names the wrong type for its JSON. It is refused all the same, for an
+/// old browser could be tricked into sending it, but with words that help.
+fn is_from_program(request: &Request) -> bool {
+    let headers = request.headers();
+    let is_text = headers.get(header::CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"text/"));
+    let is_of_browser = headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN);
+    is_text && !is_of_browser && request.uri().path().starts_with("/api/")
 }
 
 fn is_ours(app: &App, headers: &HeaderMap, host: Option<&str>) -> bool {

@@ -182,6 +182,10 @@ fn staff_interface() -> Vec<Route> {
         Route::api(PATCH, "/api/admin/users/{id}", Who::ADMINS, || routes!(people::change))
             .scope(Scope::StaffWrite)
             .guarded(),
+        Route::api(POST, "/api/admin/users/{id}/invite", Who::ADMINS, || routes!(people::invite_again))
+            .scope(Scope::StaffWrite)
+            .rate(Rate::Letter)
+            .guarded(),
         Route::api(GET, "/api/admin/events", Who::STAFF, || routes!(people::events)).scope(Scope::StaffRead),
         Route::api(GET, "/api/admin/events.csv", Who::ADMINS, || routes!(people::events_csv))
             .scope(Scope::StaffRead)
@@ -294,6 +298,9 @@ fn pages_of_staff() -> Vec<Route> {
         Route::page(GET, "/admin/users", Who::ADMINS, || get(staff::users)),
         Route::page(POST, "/admin/users/invite", Who::ADMINS, || post(staff::invite)).rate(Rate::Letter).guarded(),
         Route::page(POST, "/admin/users/{id}", Who::ADMINS, || post(staff::change_user)).guarded(),
+        Route::page(POST, "/admin/users/{id}/invite", Who::ADMINS, || post(staff::invite_again))
+            .rate(Rate::Letter)
+            .guarded(),
         Route::page(GET, "/admin/audit", Who::STAFF, || get(staff::audit_log)),
         Route::page(GET, "/admin/audit.csv", Who::ADMINS, || get(staff::audit_file)).guarded(),
         Route::page(GET, "/admin/outbox", Who::STAFF, || get(staff::letters)),

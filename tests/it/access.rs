@@ -185,8 +185,8 @@ fn person(tx: &Tx<'_>, role: Role, word: &str) -> Result<Person> {
     let (id, link) = (user.id, UserId::random().to_string());
     let rules = LoginRules { idle_days: 14, max_days: 60, is_guarded: false };
     let device = Device { agent: word.to_owned(), address: word.to_owned(), network: word.to_owned() };
-    let (_, secret) = logins::open_first(tx, rules, user.clone(), &device)?;
-    let (login, _) = logins::open_first(tx, rules, user, &device)?;
+    let (_, secret) = logins::open(tx, rules, user.clone(), &device)?;
+    let (login, _) = logins::open(tx, rules, user, &device)?;
     let (token, _) = tokens::create(tx, &Actor::default(), id, word, &[Scope::MatchRead], None)?;
     tx.execute_batch(&format!(
         "update users set image = 'https://{word}.example/a.png' where id = '{id}';

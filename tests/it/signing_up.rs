@@ -8,7 +8,7 @@ use tandem::accounts::Role;
 use tandem::config::{Signup, VerifyEmail};
 use tandem::mail::Kept;
 
-use crate::test_app::{Answer, TestApp};
+use crate::test_app::{Answer, PASSWORD, TestApp};
 
 /// A house where addresses must be proven.
 pub fn careful_house() -> TestApp {
@@ -162,6 +162,25 @@ async fn before_the_proof_only_the_right_password_hears_what_is_missing() {
     let right = try_password(&house, "new@example.org", "a long enough one").await;
     assert_eq!((right.status, right.code().as_str()), (StatusCode::FORBIDDEN, "unverified"));
     assert!(right.header("set-cookie").is_empty());
+    house.work();
+}
+
+#[tokio::test]
+async fn every_sign_up_that_waits_hears_what_is_missing_and_no_address_is_given_away() {
+    let house = careful_house();
+    house.sign_in("known@example.org", Role::Mentee).await;
+    for email in ["new@example.org", "known@example.org"] {
+        for password in ["the first password", "the second password", "the third password"] {
+            assert_eq!(sign_up(&house, email, password).await.status, StatusCode::ACCEPTED);
+        }
+        for password in ["the first password", "the second password", "the third password"] {
+            let answer = try_password(&house, email, password).await;
+            assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "unverified"), "{email}");
+            assert!(answer.header("set-cookie").is_empty());
+        }
+        assert_eq!(try_password(&house, email, "none of the three").await.code(), "bad_credentials", "{email}");
+    }
+    assert_eq!(try_password(&house, "known@example.org", PASSWORD).await.status, StatusCode::OK);
     house.work();
 }
 

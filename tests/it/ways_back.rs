@@ -159,6 +159,65 @@ async fn five_letters_an_hour_are_enough_for_one_address() {
     assert_eq!(careful.letters().len(), 5);
 }
 
+#[tokio::test]
+async fn a_stranger_who_keeps_asking_keeps_nobody_from_a_letter() {
+    let house = TestApp::new();
+    house.sign_in("ada@example.org", Role::Mentee).await;
+    for path in [MAGIC, FORGOT] {
+        let n_before = house.letters().len();
+        for minute in 0..60 {
+            for _ in 0..3 {
+                ask(&house, path, "ada@example.org").await;
+            }
+            let n_sent = house.letters().len() - n_before;
+            assert!(n_sent <= 5 + minute / 12, "{path}: {n_sent} letters after {minute} minutes");
+            advance(&house, 60);
+        }
+        let n_sent = house.letters().len() - n_before;
+        assert_eq!(n_sent, 9, "{path}: five, and then one every twelve minutes");
+    }
+    ask(&house, MAGIC, "ada@example.org").await;
+    let token = token_of(house.letters().last().expect("a letter"));
+    for _ in 0..12 {
+        ask(&house, MAGIC, "ada@example.org").await;
+        advance(&house, 60);
+    }
+    assert_eq!(use_magic(&house, &token).await.status, StatusCode::OK, "the last link outlives the wait for another");
+    house.work();
+}
+
+#[tokio::test]
+async fn asking_for_letters_that_are_not_sent_counts_for_nothing() {
+    let house = TestApp::new();
+    for path in [MAGIC, FORGOT] {
+        for _ in 0..9 {
+            ask(&house, path, "later@example.org").await;
+            ask(&house, path, "rests@example.org").await;
+        }
+    }
+    house.sign_in("later@example.org", Role::Mentee).await;
+    for path in [MAGIC, FORGOT] {
+        ask(&house, path, "later@example.org").await;
+    }
+    assert_eq!(house.letters().iter().filter(|it| it.to == "later@example.org").count(), 2);
+    let careful = crate::signing_up::careful_house();
+    for _ in 0..20 {
+        assert_eq!(crate::signing_up::sign_up(&careful, "new@example.org", NEW).await.status, StatusCode::ACCEPTED);
+    }
+    assert_eq!(careful.letters().len(), 5);
+    advance(&careful, 12 * 60);
+    assert_eq!(
+        crate::signing_up::sign_up(&careful, "new@example.org", "the owner's very own").await.status,
+        StatusCode::ACCEPTED
+    );
+    let letters = careful.letters();
+    assert_eq!(letters.len(), 6, "the owner waits twelve minutes at most");
+    let token = token_of(letters.last().expect("a letter"));
+    assert_eq!(crate::signing_up::verify(&careful, &token).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(try_password(&careful, "new@example.org", "the owner's very own").await.status, StatusCode::OK);
+    careful.work();
+}
+
 /// Somebody has made an account with another's address, and all that could let them in again.
 async fn planted(house: &TestApp) -> (String, String) {
     let new = json!({ "email": "ada@example.org", "password": PASSWORD, "name": "Eve", "role": "mentee" });

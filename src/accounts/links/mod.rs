@@ -56,8 +56,12 @@ impl Purpose {
     }
 }
 
-/// Letters with links that one address may be sent in an hour, whoever asks for them.
+/// Letters with links of one kind that an address may be sent in an hour at once, whoever asks for them.
 const MOST_AN_HOUR: u64 = 5;
+
+/// Seconds between further letters. Shorter than any link lives: however often a stranger asks, the owner
+/// always holds a link that is good, or can have one soon.
+pub(super) const GAP_SECONDS: u32 = 12 * 60;
 
 /// A link that was found good.
 #[derive(Clone, Debug)]
@@ -84,10 +88,17 @@ pub(super) fn issue(
     Ok(secret)
 }
 
-/// Whether this address has been sent as many letters of the kind as an hour allows.
+/// Does the work of `issue` where no letter goes out, so that the answer takes as long. What it writes down
+/// was never good, and counts for nothing.
+pub(super) fn pretend(tx: &Tx<'_>, purpose: Purpose, email_key: &str, details: Option<&str>) -> Result<()> {
+    let hash = secret_hash(&random_secret()?);
+    store::insert_link(tx, purpose.name(), None, email_key, &hash, tx.now(), details)
+}
+
+/// Whether this address has been sent so many letters of the kind that the next one has to wait.
 pub(super) fn is_tired(tx: &Tx<'_>, purpose: Purpose, email_key: &str) -> Result<bool> {
-    let since = tx.now().plus_seconds(-3_600);
-    Ok(store::n_links_since(tx, purpose.name(), email_key, since)? >= MOST_AN_HOUR)
+    let n_since = |seconds: i64| store::n_links_since(tx, purpose.name(), email_key, tx.now().plus_seconds(-seconds));
+    Ok(n_since(3_600)? >= MOST_AN_HOUR && n_since(GAP_SECONDS.into())? > 0)
 }
 
 /// Uses a link up, in the transaction that does what it is for.
@@ -120,9 +131,9 @@ pub(super) fn dead() -> Error {
         .with_code("link_dead")
 }
 
-/// The details of sign-ups of this address that nobody has confirmed, newest first.
+/// The details of the newest sign-ups of this address that nobody has confirmed: as many as an hour's letters at most.
 pub(super) fn waiting_details(tx: &Tx<'_>, purpose: Purpose, email_key: &str) -> Result<Vec<String>> {
-    store::waiting_details(tx, purpose.name(), email_key)
+    store::waiting_details(tx, purpose.name(), email_key, MOST_AN_HOUR)
 }
 
 /// Ends all unused links of an address for one purpose.

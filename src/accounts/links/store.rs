@@ -31,11 +31,12 @@ pub(super) fn insert_link(
     Ok(())
 }
 
+/// Links that went out in letters since then; those that only passed the time are not counted.
 pub(super) fn n_links_since(tx: &Tx<'_>, purpose: &str, email_key: &str, since: Moment) -> Result<u64> {
     let n: i64 = tx
         .prepare_cached(
             "select count(*) from verification_tokens
-             where email_key = :key and purpose = :purpose and created_at > :since",
+             where email_key = :key and purpose = :purpose and created_at > :since and expires_at > created_at",
         )?
         .query_row(named_params! { ":key": email_key, ":purpose": purpose, ":since": since }, |row| row.get(0))?;
     Ok(n.cast_unsigned())
@@ -68,14 +69,16 @@ pub(super) fn link(tx: &Tx<'_>, purpose: &str, hash: &[u8; 32]) -> Result<Option
 }
 
 /// The details of sign-ups of this address that nobody has confirmed yet, newest first.
-pub(super) fn waiting_details(tx: &Tx<'_>, purpose: &str, email_key: &str) -> Result<Vec<String>> {
+pub(super) fn waiting_details(tx: &Tx<'_>, purpose: &str, email_key: &str, limit: u64) -> Result<Vec<String>> {
     let mut statement = tx.prepare_cached(
         "select details from verification_tokens
          where email_key = :key and purpose = :purpose and used_at is null and expires_at > :now and details is not null
-         order by created_at desc, rowid desc limit 5",
+         order by created_at desc, rowid desc limit :limit",
     )?;
-    let rows = statement
-        .query_map(named_params! { ":key": email_key, ":purpose": purpose, ":now": tx.now() }, |row| row.get(0))?;
+    let rows = statement.query_map(
+        named_params! { ":key": email_key, ":purpose": purpose, ":now": tx.now(), ":limit": limit.cast_signed() },
+        |row| row.get(0),
+    )?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

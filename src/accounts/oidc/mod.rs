@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::logins::{self, random_secret, secret_hash};
 use super::mentees::Mentee;
-use super::{Device, LONGEST_NAME, Login, LoginRules, NewUser, Role, Status, User, email_key};
+use super::{Device, LONGEST_NAME, Login, LoginRules, NewUser, Role, Status, User, email_key, recovery};
 use crate::audit::{self, Actor, Entry};
 use crate::clock::Moment;
 use crate::config;
@@ -282,8 +282,7 @@ fn in_use(tx: &Tx<'_>, id: UserId) -> Result<User> {
     })
 }
 
-/// The first proof that the address is this person's. Whoever made the account may have been
-/// somebody else, waiting for its owner: nothing that they could come back with stays.
+/// The provider has verified this address: that proves the account's where it is the same.
 fn prove(
     tx: &Tx<'_>,
     user: &User,
@@ -291,20 +290,11 @@ fn prove(
     (provider, person): (&str, &Person),
     visitor: &Visitor,
 ) -> Result<()> {
-    if !store::is_unproved(tx, user.id, &email_key(address))? {
+    if email_key(address) != email_key(&user.email) {
         return Ok(());
     }
-    super::recovery::void_past(tx, user.id)?;
-    store::delete_other_links(tx, user.id, provider, &person.subject)?;
-    super::vouch(tx, user.id)?;
-    let id = user.id.to_string();
-    let entry = Entry {
-        kind: "user.email_verified",
-        about: ("user", &id),
-        before: json!({ "isVerified": false }),
-        after: json!({ "isVerified": true, "by": provider, "ended": ["password", "logins", "tokens", "links"] }),
-    };
-    audit::note(tx, &Actor::user(user.id, &visitor.device.address), &entry)
+    let actor = Actor::user(user.id, &visitor.device.address);
+    recovery::prove_address(tx, &actor, user, provider, Some(&person.subject))
 }
 
 /// Makes an account for somebody whose address the provider has verified.

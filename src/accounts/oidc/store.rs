@@ -66,23 +66,6 @@ pub(super) fn by_address(tx: &Tx<'_>, key: &str) -> Result<Option<UserId>> {
         .optional()?)
 }
 
-/// Whether this address is the account's and nobody has proved yet that it is theirs.
-pub(super) fn is_unproved(tx: &Tx<'_>, user: UserId, key: &str) -> Result<bool> {
-    Ok(tx
-        .prepare_cached("select 1 from users where id = :user and email_key = :key and email_verified_at is null")?
-        .exists(named_params! { ":user": user, ":key": key })?)
-}
-
-/// Removes every link of an account but the one to this other account.
-pub(super) fn delete_other_links(tx: &Tx<'_>, user: UserId, provider: &str, subject: &str) -> Result<()> {
-    tx.prepare_cached(
-        "delete from accounts
-         where user_id = :user and not (provider = :provider and provider_account_id = :subject)",
-    )?
-    .execute(named_params! { ":user": user, ":provider": provider, ":subject": subject })?;
-    Ok(())
-}
-
 /// Returns whether the other account was free. A link that a deleted account left behind is free.
 pub(super) fn insert_link(
     tx: &Tx<'_>,

@@ -137,12 +137,23 @@ pub fn invite(
 /// Sends the invitation once more to somebody who has not yet come in.
 ///
 /// # Errors
-/// `user_unknown`; `already_in` where they have signed in before or have a password.
-pub fn invite_again(tx: &Tx<'_>, head: &Letterhead, inviter: &User, id: UserId) -> Result<()> {
+/// `user_unknown`; `already_in` where they have signed in before or have a password; `not_in_use`;
+/// `too_many_letters`.
+pub fn invite_again(tx: &Tx<'_>, head: &Letterhead, actor: &Actor, inviter: &User, id: UserId) -> Result<()> {
     let user = super::user(tx, id)?.ok_or_else(unknown)?;
+    if user.status != Status::Active {
+        return Err(Error::conflict("not_in_use", "This account is not in use: make it active first."));
+    }
     if user.last_login_at.is_some() || super::has_password(tx, id)? {
         return Err(Error::conflict("already_in", "They have come in already: no invitation is needed."));
     }
+    if links::is_tired(tx, Purpose::Invite, &email_key(&user.email))? {
+        let message = "They have been sent several invitations within the hour. Please wait a little.";
+        return Err(Error::too_many("too_many_letters", message, links::GAP_SECONDS));
+    }
+    let about = user.id.to_string();
+    let entry = Entry { kind: "user.invited_again", about: ("user", &about), before: ().into(), after: ().into() };
+    audit::note(tx, actor, &entry)?;
     send_invitation(tx, head, inviter, &user)
 }
 

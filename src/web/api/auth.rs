@@ -114,7 +114,7 @@ pub async fn sign_up_with(app: &App, new: NewAccount, device: Device) -> Result<
     let opened = app.db.write(move |tx| {
         let user = signup::open(tx, &new, &device.address)?;
         mentors::settle_in(tx, &Actor::user(user.id, device.address.clone()), &user)?;
-        logins::open_first(tx, rules, user, &device)
+        logins::open(tx, rules, user, &device)
     });
     let (login, secret) = opened.await?;
     Ok(SignedUp::Open(login, secret))

@@ -130,6 +130,29 @@ pub async fn invite(
     Ok((StatusCode::CREATED, Json(invite_with(&app, &caller, ask).await?)).into_response())
 }
 
+/// Invites somebody once more who has not come in: the verb that the JSON interface and the page share.
+pub async fn invite_again_with(app: &App, caller: &Caller, id: UserId) -> Result<()> {
+    let (actor, inviter, head) = (caller.actor(), caller.user.clone(), Letterhead::of(&app.config));
+    app.db.write(move |tx| people::invite_again(tx, &head, &actor, &inviter, id)).await
+}
+
+/// Mails the invitation once more to somebody who has never signed in.
+#[utoipa::path(post, path = "/api/admin/users/{id}/invite", tag = "staff",
+    params(("id" = uuid::Uuid, Path, description = "The account")), responses(
+    (status = 202, description = "The letter is on its way"),
+    (status = 404, description = "`user_unknown`", body = Problem),
+    (status = 409, description = "`already_in`, `not_in_use`", body = Problem),
+    (status = 429, description = "`too_many_letters`", body = Problem),
+))]
+pub async fn invite_again(
+    State(app): State<App>,
+    Admin(caller): Admin,
+    Id(id): Id<UserId>,
+) -> Result<StatusCode, Refusal> {
+    invite_again_with(&app, &caller, id).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
 /// What is to change about an account.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

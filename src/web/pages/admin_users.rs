@@ -190,6 +190,12 @@ fn row(user: &UserView, asked: &Asked) -> Markup {
             p.soft.small {
                 @if let Some(when) = &user.last_login { "Last signed in " (time(when)) } @else { "Never signed in" }
             }
+            @if user.last_login.is_none() && user.status == "active" && !user.is_you {
+                form action={ "/admin/users/" (user.id) "/invite" } method="post" {
+                    input type="hidden" name="next" value=(asked.address());
+                    button type="submit" { "Invite again" span.unseen { " " (user.name) } }
+                }
+            }
             @if user.is_you { p.soft.small { "This is you." } } @else { (change(user, asked)) }
         }
     }

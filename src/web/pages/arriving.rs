@@ -319,7 +319,7 @@ async fn make_admin(app: &App, form: FirstAdmin, device: accounts::Device) -> Re
     app.db
         .write(move |tx| {
             let user = people::set_up(tx, &form.token, &new, &device.address)?;
-            accounts::logins::open_first(tx, rules, user, &device).map(|(_, secret)| secret)
+            accounts::logins::open(tx, rules, user, &device).map(|(_, secret)| secret)
         })
         .await
 }

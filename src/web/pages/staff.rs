@@ -20,7 +20,8 @@ use crate::jobs;
 use crate::mail::{self, Filter, Post, Posted};
 use crate::web::api::outbox::{page as letters_page, read as read_letter};
 use crate::web::api::people::{
-    EventQuery, Invitation, PeopleQuery, Standing, change_with, event_page, events_csv, invite_with, people_page,
+    EventQuery, Invitation, PeopleQuery, Standing, change_with, event_page, events_csv, invite_again_with, invite_with,
+    people_page,
 };
 use crate::web::error::Refusal;
 use crate::web::extract::{Form, Id, Query};
@@ -155,17 +156,37 @@ pub async fn change_user(
 ) -> Result<Response, Refusal> {
     let to = Standing { role: Some(form.role.parse()?), status: Some(form.status.parse()?) };
     let back = local_path(&form.next);
-    match change_with(&app, &caller, id, to).await {
-        Ok(_) => {
-            let mark = if back.contains('?') { '&' } else { '?' };
-            Ok(Redirect::to(&format!("{back}{mark}done=changed")).into_response())
-        }
-        Err(refusal) => {
-            let query = back.split_once('?').map_or("", |(_, query)| query);
-            let view = users_view(&app, &caller, query).await?;
-            Ok(on_form(refusal, |_, problem| users_page(&app, &caller, &UsersView { problem, ..view }))?)
-        }
-    }
+    let outcome = change_with(&app, &caller, id, to).await.map(drop);
+    Ok(back_to_list(&app, &caller, &back, outcome, "changed").await?)
+}
+
+/// Back to the list that the form stood in, which says what was done or why not.
+async fn back_to_list(app: &App, caller: &Caller, back: &str, outcome: Result<()>, done: &str) -> Result<Response> {
+    let Err(refusal) = outcome else {
+        let mark = if back.contains('?') { '&' } else { '?' };
+        return Ok(Redirect::to(&format!("{back}{mark}done={done}")).into_response());
+    };
+    let query = back.split_once('?').map_or("", |(_, query)| query);
+    let view = users_view(app, caller, query).await?;
+    on_form(refusal, |_, problem| users_page(app, caller, &UsersView { problem, ..view }))
+}
+
+/// Where the list stood.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct BackForm {
+    next: String,
+}
+
+/// `POST /admin/users/{id}/invite`
+pub async fn invite_again(
+    State(app): State<App>,
+    Admin(caller): Admin,
+    Id(id): Id<UserId>,
+    Form(form): Form<BackForm>,
+) -> Result<Response, Refusal> {
+    let outcome = invite_again_with(&app, &caller, id).await;
+    Ok(back_to_list(&app, &caller, &local_path(&form.next), outcome, "invited").await?)
 }
 
 /// Whom to invite.
