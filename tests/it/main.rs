@@ -5,6 +5,7 @@ mod access;
 mod advisories;
 mod binary;
 mod booking_death;
+mod booking_model;
 mod booking_races;
 mod browser;
 mod guessing;
