@@ -5,6 +5,7 @@ mod access;
 mod advisories;
 mod binary;
 mod browser;
+mod forms;
 mod guessing;
 mod house;
 mod leaving;
