@@ -8,6 +8,7 @@ mod booking_death;
 mod booking_model;
 mod booking_races;
 mod browser;
+mod forms;
 mod guessing;
 mod house;
 mod leaving;

@@ -46,6 +46,48 @@ async fn a_question_that_cannot_be_answered_says_what_is_wrong_with_it() {
 }
 
 #[tokio::test]
+async fn what_is_of_the_wrong_type_is_named_in_plain_words_and_cut_short() {
+    let (house, cookie) = signed_in().await;
+    for (question, field, words) in [
+        (json!({ "query": "x", "limit": "many at line 1" }), "limit", "must be a whole number"),
+        (json!({ "query": "x", "limit": 2.5 }), "limit", "must be a whole number"),
+        (json!({ "query": "x", "limit": -1 }), "limit", "must be a whole number"),
+        (json!({ "query": 7 }), "query", "must be a text"),
+        (json!({ "query": "x", "industries": "SaaS" }), "industries", "must be a list"),
+        (json!({ "query": "x", "stages": [1] }), "stages[0]", "must be a text"),
+    ] {
+        let answer = house.post("/api/match", Some(&cookie), &question).await;
+        assert_eq!(answer.json()["fields"][field], words, "{question}: {}", answer.text());
+    }
+    let (long, short) = ("ü".repeat(5_000), format!("{}…", "ü".repeat(60)));
+    let mut question = json!({ "query": "x" });
+    question[&long] = json!(1);
+    let answer = house.post("/api/match", Some(&cookie), &question).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let problem = answer.json()["fields"][&short].as_str().expect("the name, cut short").to_owned();
+    assert!(problem.starts_with(&format!("is not right: unknown field `{short}`")), "{problem}");
+    assert!(!answer.text().contains(&"ü".repeat(61)));
+}
+
+#[tokio::test]
+async fn a_program_that_names_the_wrong_type_is_told_so_and_a_browser_nothing_new() {
+    let (house, cookie) = signed_in().await;
+    let ask = async |path: &str, kind: &str, origin: Option<&str>| {
+        let request = request("POST", path, Some(&cookie)).header(header::CONTENT_TYPE, kind);
+        let request = if let Some(origin) = origin { request.header(header::ORIGIN, origin) } else { request };
+        house.send(request.body(Body::from("{\"query\": \"x\"}")).expect("a request")).await.status
+    };
+    let text = "text/plain; charset=utf-8";
+    assert_eq!(ask("/api/match", text, None).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(ask("/api/auth/signout", text, None).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(ask("/api/match", text, Some("https://evil.example")).await, StatusCode::FORBIDDEN);
+    assert_eq!(ask("/api/match", "application/x-www-form-urlencoded", None).await, StatusCode::FORBIDDEN);
+    assert_eq!(ask("/signout", text, None).await, StatusCode::FORBIDDEN);
+    let session = house.get("/api/auth/session", Some(&cookie)).await.json();
+    assert!(session["user"].is_object(), "nothing was done: {session}");
+}
+
+#[tokio::test]
 async fn a_body_that_cannot_be_read_is_refused_by_its_kind() {
     let (house, cookie) = signed_in().await;
     let json = "application/json";

@@ -190,12 +190,6 @@ fn row(user: &UserView, asked: &Asked) -> Markup {
             p.soft.small {
                 @if let Some(when) = &user.last_login { "Last signed in " (time(when)) } @else { "Never signed in" }
             }
-            @if user.last_login.is_none() && user.status == "active" && !user.is_you {
-                form action={ "/admin/users/" (user.id) "/invite" } method="post" {
-                    input type="hidden" name="next" value=(asked.address());
-                    button type="submit" { "Invite again" span.unseen { " " (user.name) } }
-                }
-            }
             @if user.is_you { p.soft.small { "This is you." } } @else { (change(user, asked)) }
         }
     }
@@ -214,6 +208,15 @@ fn change(user: &UserView, asked: &Asked) -> Markup {
                 input type="hidden" name="next" value=(asked.address());
                 p.actions { button type="submit" { "Save" span.unseen { " " (user.name) } } }
                 p.hint { "Another role or state ends their sign-ins at once." }
+            }
+            @if user.last_login.is_none() && user.status == "active" {
+                form action={ "/admin/users/" (user.id) "/invite" } method="post" {
+                    input type="hidden" name="next" value=(asked.address());
+                    p.actions {
+                        button type="submit" { "Send an invitation" span.unseen { " to " (user.name) } }
+                        span.hint { "They have never signed in. The letter lets them choose a password." }
+                    }
+                }
             }
         }
     }

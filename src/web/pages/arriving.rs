@@ -120,7 +120,7 @@ fn first_page(role: &str, next: &str) -> String {
 }
 
 fn sent(app: &App, purpose: Purpose, email: String) -> Response {
-    let folder = matches!(app.post, Post::Folder(_)).then(|| "mail/ in the data directory".to_owned());
+    let folder = matches!(app.post, Post::Folder(_)).then(|| "mail/".to_owned());
     let view = SentView { purpose, email, folder };
     page(StatusCode::OK, links::render_sent(&frame(app, "Check your mail", "/signin", None), &view))
 }

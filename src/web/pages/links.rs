@@ -139,7 +139,7 @@ pub fn render_sent(frame: &Frame<'_>, view: &SentView) -> Markup {
                 @if let Some(folder) = &view.folder {
                     p.notice role="status" {
                         "No mail server is set up yet, so letters are not sent but written to " code { (folder) }
-                        " on the server. Whoever runs it finds yours there, and on the staff page " b { "Letters" } "."
+                        " in the data directory on the server. Whoever runs it finds yours there, and on the staff page " b { "Letters" } "."
                     }
                 }
                 details {

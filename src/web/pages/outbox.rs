@@ -164,7 +164,7 @@ fn row(letter: &LineView) -> Markup {
     html! {
         li {
             div {
-                h2.small { a href={ "/admin/outbox/" (letter.id) } { bdi { (letter.subject) } } }
+                h2.subject { a href={ "/admin/outbox/" (letter.id) } { bdi { (letter.subject) } } }
                 p.soft.small { "To " bdi { (letter.recipient) } " · " (kind_words(&letter.kind)) " · " (time(&letter.queued)) }
                 (trouble(letter))
             }
