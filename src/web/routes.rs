@@ -166,7 +166,7 @@ fn sessions_of_people() -> Vec<Route> {
         own(POST, "/api/sessions/{id}/decline", || routes!(sessions::decline)).scope(writes),
         own(POST, "/api/sessions/{id}/complete", || routes!(sessions::complete)).scope(writes),
         own(POST, "/api/sessions/{id}/no-show", || routes!(sessions::no_show)).scope(writes),
-        own(POST, "/api/sessions/{id}/undo", || routes!(sessions::undo)).scope(writes),
+        Route::api(POST, "/api/sessions/{id}/undo", Who::STAFF, || routes!(sessions::undo)).scope(writes),
         own(POST, "/api/sessions/{id}/feedback", || routes!(sessions::give_feedback)).scope(writes),
         own(GET, "/api/sessions/{id}/feedback", || routes!(sessions::read_feedback)).scope(reads),
     ]
@@ -278,7 +278,7 @@ fn pages_of_office_hours() -> Vec<Route> {
         own(POST, "/sessions/{id}/decline", || post(meetings::decline)),
         own(POST, "/sessions/{id}/complete", || post(meetings::complete)),
         own(POST, "/sessions/{id}/no-show", || post(meetings::no_show)),
-        own(POST, "/sessions/{id}/undo", || post(meetings::undo)),
+        Route::page(POST, "/sessions/{id}/undo", Who::STAFF, || post(meetings::undo)),
         own(POST, "/sessions/{id}/feedback", || post(meetings::give_feedback)),
         own(GET, "/sessions/{id}/move", || get(meetings::choose)),
         own(POST, "/sessions/{id}/move", || post(meetings::move_to)),

@@ -269,6 +269,11 @@ const UPLOAD: &str = "multipart/form-data; boundary=edge";
 fn body_of(route: &Route) -> (&'static str, Vec<u8>) {
     match route.path {
         "/api/profiles/{userId}/photo" => ("image/png", picture()),
+        "/api/sessions/{id}/no-show" => (JSON, b"{\"party\":\"mentor\"}".to_vec()),
+        "/api/sessions/{id}/feedback" => (JSON, b"{\"rating\":5}".to_vec()),
+        "/api/sessions/{id}/reschedule" => {
+            (JSON, b"{\"startsAt\":\"2030-03-04T09:00:00Z\",\"endsAt\":\"2030-03-04T09:30:00Z\"}".to_vec())
+        }
         "/api/profiles/{userId}" if route.method == Method::PUT => (JSON, b"{\"name\":\"Stolen\"}".to_vec()),
         // A form without a password would be answered like a wrong one: with 401, which is no gate's.
         _ if is_page(route) && route.who != Who::Anyone => (FORM, Vec::new()),
