@@ -28,11 +28,14 @@ impl SignUp {
     /// # Errors
     /// `Invalid` naming `email`, `name`, `role` or `timezone`.
     pub fn check(email: &str, name: &str, role: Role, timezone: &str, hash: String) -> Result<Self> {
-        if role.is_staff() {
-            return Err(Error::field("role", "must be mentee or mentor"));
+        let wrong_role = role.is_staff().then(|| Error::field("role", "must be mentee or mentor"));
+        match (check_email(email), check_name(name), check_timezone(timezone), wrong_role) {
+            (Ok(email), Ok(name), Ok(timezone), None) => Ok(Self { email, name, role, timezone, hash }),
+            (email, name, timezone, wrong_role) => {
+                let refusals = [email.err(), name.err(), timezone.err(), wrong_role];
+                Err(Error::invalid_fields(refusals.into_iter().flatten().flat_map(|it| it.fields).collect()))
+            }
         }
-        let (email, name) = (check_email(email)?, check_name(name)?);
-        Ok(Self { email, name, role, timezone: check_timezone(timezone)?, hash })
     }
 
     fn account(&self) -> NewUser {

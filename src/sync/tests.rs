@@ -136,6 +136,21 @@ fn mentees_are_told_by_their_goals_or_by_whoever_asks() {
 }
 
 #[test]
+fn a_mentees_new_name_or_zone_is_written_down_without_its_words() {
+    let (_keep, db) = house();
+    let cy = r#"{"Email": "cy@example.org", "Name": "Cy", "Goals": "Price a pilot.", "Timezone": "UTC"}"#;
+    take(&db, cy.as_bytes(), Format::JsonLines);
+    let other = cy.replace("\"Cy\"", "\"Cyd\"").replace("UTC", "Europe/Berlin");
+    assert_eq!(take(&db, other.as_bytes(), Format::JsonLines).changed, 1);
+    assert_eq!(take(&db, other.as_bytes(), Format::JsonLines).unchanged, 1);
+    let filter = crate::audit::Filter { kind: Some("user.changed".to_owned()), ..crate::audit::Filter::default() };
+    let log = db.read_here(|tx| crate::audit::entries(tx, &filter, 10)).expect("read");
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0].change["after"], serde_json::json!({ "fields": ["name", "timezone"] }));
+    assert!(!log[0].change.to_string().contains("Cyd"), "{}", log[0].change);
+}
+
+#[test]
 fn a_line_without_end_is_refused_and_the_next_one_read() {
     let (_keep, db) = house();
     let mut file = vec![b'x'; 3 * 1024 * 1024];

@@ -300,7 +300,9 @@ async fn an_invitation_is_sent_from_the_list_and_once_more() {
     let taken = submit(&house, Some(&admin), path, &good).await;
     shows(&taken, StatusCode::CONFLICT, &["belongs to somebody else", "value=\"Ada &lt;b&gt;\""]);
     let page = house.get("/admin/users?q=ada@", Some(&admin.cookie)).await.text();
-    let again = page.split("action=\"").find(|it| it.starts_with("/admin/users/") && it.contains("/invite\""));
+    let again = page.split("action=\"").find(|it| {
+        it.starts_with("/admin/users/") && !it.starts_with("/admin/users/invite") && it.contains("/invite\"")
+    });
     let again = again.and_then(|it| it.split('"').next()).expect("a form that invites her once more").to_owned();
     let back = [("next", "/admin/users?q=ada%40")];
     for by in &others {
@@ -402,6 +404,10 @@ async fn signing_up_keeps_what_was_typed_and_leads_on() {
         shows(&answer, StatusCode::UNPROCESSABLE_ENTITY, &[problem, email, next]);
         assert!(!answer.text().contains("a long enough one"), "a password is never shown again");
     }
+    let many = but(&but(SIGNUP, "name", " "), "email", "bo");
+    let answer = submit(&house, None, "/signup", &many).await;
+    let both = ["must not be blank", "must be an e-mail address"];
+    shows(&answer, StatusCode::UNPROCESSABLE_ENTITY, &both);
     assert_eq!(count(&house, "select count(*) from users"), 0);
     let answer = submit(&house, None, "/signup", SIGNUP).await;
     leads_to(&answer, "/search?q=pricing");
