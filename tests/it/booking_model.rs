@@ -259,7 +259,7 @@ impl Pair {
     fn take(&mut self, step: &Step, when: &str) {
         match *step {
             Step::Open { mentor, half_hours, length, capacity } => {
-                self.open(mentor, half_hours, length, capacity, when)
+                self.open(mentor, half_hours, length, capacity, when);
             }
             Step::Change { slot, capacity } => self.change(slot, capacity, when),
             Step::Withdraw { slot, cancels } => self.withdraw(slot, cancels, when),

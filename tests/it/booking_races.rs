@@ -130,7 +130,7 @@ impl<'a> Round<'a> {
     /// The rounds go through requests and bookings, one seat and two, a wide cap and a narrow one.
     fn new(office: &'a Office, number: u32) -> Self {
         office.clear();
-        let is_limited = number % 2 == 0;
+        let is_limited = number.is_multiple_of(2);
         let visibility = if is_limited { Visibility::Limited } else { Visibility::Public };
         office.settle(0, visibility, if number / 4 % 4 == 3 { 1 } else { 5 });
         office.settle(1, Visibility::Public, 5);

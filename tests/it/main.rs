@@ -4,9 +4,9 @@
 mod access;
 mod advisories;
 mod binary;
-mod booking_death;
 mod booking_model;
 mod booking_races;
+mod booking_servers;
 mod browser;
 mod forms;
 mod guessing;

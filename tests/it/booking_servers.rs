@@ -1,10 +1,10 @@
-//! The program killed in the middle of booking: what was acknowledged is there, and so are its letters, once.
+//! Booking through the program itself: two of it on one file, and one that is killed in the middle.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Barrier, mpsc};
 
 use serde_json::{Value, json};
 use tandem::accounts::tokens::{self, Scope};
@@ -36,8 +36,8 @@ fn open_slots(db: &Db, (mentor, user): (MentorNo, UserId), round: u32) -> Vec<Sl
     opened.into_iter().map(|slot| slot.id).collect()
 }
 
-/// Asks for a seat; the id of the session where the whole acknowledgement came.
-fn book(address: &str, token: &str, slot: SlotId) -> Option<String> {
+/// Asks for a seat; the answer as far as it came.
+fn ask(address: &str, token: &str, slot: SlotId) -> Option<String> {
     let body = json!({ "slotId": slot.to_string(), "notes": "About prices" }).to_string();
     let mut stream = TcpStream::connect(address).ok()?;
     let request = format!(
@@ -48,13 +48,77 @@ fn book(address: &str, token: &str, slot: SlotId) -> Option<String> {
     let mut answer = String::new();
     // A line that drops may still have brought all there was to say.
     drop(stream.read_to_string(&mut answer));
-    if answer.is_empty() {
-        return None;
-    }
+    (!answer.is_empty()).then_some(answer)
+}
+
+/// Asks for a seat that is free; the id of the session where the whole acknowledgement came.
+fn book(address: &str, token: &str, slot: SlotId) -> Option<String> {
+    let answer = ask(address, token, slot)?;
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     let (_, body) = answer.split_once("\r\n\r\n")?;
     let session: Value = serde_json::from_str(body).ok()?;
     Some(session["id"].as_str()?.to_owned())
+}
+
+/// A token for each mentee.
+fn tokens_of(office: &Office) -> Vec<String> {
+    let token = |(user, _): &(UserId, _)| {
+        let actor = Actor::nobody("test");
+        let made = office.write(|tx| tokens::create(tx, &actor, *user, "load", &[Scope::SessionsWrite], None));
+        made.expect("a token").1
+    };
+    office.mentees.iter().map(token).collect()
+}
+
+/// How many of a crowd got a seat, each asking the next of the servers; all others must hear that it is taken.
+fn rush(servers: &[Server], people: &[String], slot: SlotId) -> usize {
+    let start = Barrier::new(people.len());
+    let answers: Vec<String> = std::thread::scope(|scope| {
+        let crowd: Vec<_> = people
+            .iter()
+            .zip(servers.iter().cycle())
+            .map(|(token, server)| {
+                let (start, address) = (&start, &server.address);
+                scope.spawn(move || {
+                    start.wait();
+                    ask(address, token, slot).expect("answered")
+                })
+            })
+            .collect();
+        crowd.into_iter().map(|one| one.join().expect("it ends")).collect()
+    });
+    let (won, lost): (Vec<String>, Vec<String>) =
+        answers.into_iter().partition(|answer| answer.starts_with("HTTP/1.1 201"));
+    for answer in lost {
+        let is_told = answer.starts_with("HTTP/1.1 409") && answer.contains("\"slot_taken\"");
+        assert!(is_told, "{answer}");
+    }
+    won.len()
+}
+
+#[cfg(unix)]
+#[test]
+fn two_servers_on_one_file_give_no_seat_away_twice() {
+    let office = Office::open(quick_directory(), Clock::System, 64);
+    let people = tokens_of(&office);
+    let all = [1, 5].map(|capacity| (capacity, office.slot(0, 48 + i64::from(capacity), capacity)));
+    let home = office.close();
+    // A second directory with the same file: its own lock does not know of the first.
+    let other = quick_directory();
+    std::os::unix::fs::symlink(home.path().join("tandem.db"), other.path().join("tandem.db")).expect("linked");
+    let servers =
+        [home.path(), other.path()].map(|directory| Server::start(directory, &["serve", "--listen", "127.0.0.1:0"]));
+    for (capacity, slot) in all {
+        assert_eq!(rush(&servers, &people, slot), capacity as usize);
+    }
+    drop(servers);
+    let db = Db::open(home.path(), Clock::System, 1).expect("opened");
+    for (capacity, slot) in all {
+        let sql = "select count(distinct message_id) from outbox where session_id in
+            (select id from office_sessions where slot_id = ?1)";
+        let n_letters: u32 = db.read_here(|tx| Ok(tx.query_row(sql, [slot], |row| row.get(0))?)).expect("counted");
+        assert_eq!(n_letters, capacity * 2, "one to each side");
+    }
 }
 
 /// Lets everybody book everything, and kills the server once so many bookings were acknowledged. Returns all that were.
@@ -111,12 +175,7 @@ fn laid_down(directory: &Path) -> BTreeMap<String, u32> {
 fn sudden_death_loses_no_booking_and_no_letter_and_tells_nobody_twice() {
     let office = Office::open(quick_directory(), Clock::System, MENTEES);
     let ada = office.mentors[0];
-    let token = |(user, _): &(UserId, _)| {
-        let actor = Actor::nobody("test");
-        let made = office.write(|tx| tokens::create(tx, &actor, *user, "load", &[Scope::SessionsWrite], None));
-        made.expect("a token").1
-    };
-    let people: Vec<String> = office.mentees.iter().map(token).collect();
+    let people = tokens_of(&office);
     // The mentors' texts are read before the first kill: this is about bookings.
     let house = TestApp::open(office.close());
     house.work();
