@@ -1,5 +1,4 @@
-//! A newcomer's way through the pages in a real browser, on a phone's width, with scripts switched
-//! off. Needs `chromedriver` and Chromium; where they are missing it says so and passes, unless
+//! Ways through the pages in a real browser, with scripts and without, on a phone's width and a desk's. Needs `chromedriver` and Chromium; where they are missing it says so and passes, unless
 //! `TANDEM_TEST_ALL` insists.
 
 use std::net::SocketAddr;
@@ -7,9 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tandem::accounts::Role;
+use tandem::booking;
 use tandem::config::VerifyEmail;
+use tandem::mentors;
 
-use crate::test_app::{TestApp, five_mentors};
+use crate::test_app::{PASSWORD, TestApp, five_mentors};
 
 /// The key under which `WebDriver` names an element (W3C `WebDriver`, section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -23,8 +25,17 @@ struct Browser {
 }
 
 impl Browser {
-    /// Starts one with scripts off, 390 pixels wide; `None` where there is no `chromedriver`.
-    async fn start() -> Option<Self> {
+    /// Starts one of this width; `None`, said aloud, where there is no `chromedriver` and nobody insists on it.
+    async fn start(width: u32, has_scripts: bool) -> Option<Self> {
+        let browser = Self::try_to_start(width, has_scripts).await;
+        if browser.is_none() {
+            assert!(std::env::var_os("TANDEM_TEST_ALL").is_none(), "chromedriver is missing");
+            eprintln!("SKIPPED: chromedriver is not installed, so no browser walked through the pages");
+        }
+        browser
+    }
+
+    async fn try_to_start(width: u32, has_scripts: bool) -> Option<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -47,12 +58,13 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            "--window-size=390,844",
+            &format!("--window-size={width},1100"),
             &format!("--user-data-dir={}", profile.path().display()),
         ];
+        let scripts = if has_scripts { 1 } else { 2 };
         let options = json!({
             "args": arguments,
-            "prefs": { "profile.managed_default_content_settings.javascript": 2 },
+            "prefs": { "profile.managed_default_content_settings.javascript": scripts },
         });
         let ask =
             json!({ "capabilities": { "alwaysMatch": { "browserName": "chrome", "goog:chromeOptions": options } } });
@@ -154,11 +166,7 @@ fn newest_link(house: &TestApp) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newcomer_gets_in_searches_and_recovers_the_password_without_scripts_on_a_phone() {
-    let Some(browser) = Browser::start().await else {
-        assert!(std::env::var_os("TANDEM_TEST_ALL").is_none(), "chromedriver is missing");
-        eprintln!("SKIPPED: chromedriver is not installed, so no browser walked through the pages");
-        return;
-    };
+    let Some(browser) = Browser::start(390, false).await else { return };
     let (house, site) = on_a_socket().await;
     house.import(&five_mentors());
 
@@ -176,7 +184,7 @@ async fn a_newcomer_gets_in_searches_and_recovers_the_password_without_scripts_o
     browser.open(&newest_link(&house)).await;
     browser.press("main form button[type=submit]").await;
     browser.sees("Your address is confirmed").await;
-    sign_in(&browser, "correct horse battery").await;
+    sign_in(&browser, "newcomer@example.org", "correct horse battery").await;
     browser.sees("What do you need help with?").await;
     browser.write("#q", "How do I price a pilot?").await;
     browser.press("#search button.primary, #search button[type=submit]").await;
@@ -193,13 +201,85 @@ async fn a_newcomer_gets_in_searches_and_recovers_the_password_without_scripts_o
     browser.write("input[name=password]", "another horse battery").await;
     browser.press("#reset button[type=submit]").await;
     browser.sees("Your new password is set").await;
-    sign_in(&browser, "another horse battery").await;
+    sign_in(&browser, "newcomer@example.org", "another horse battery").await;
     browser.sees("What do you need help with?").await;
     house.work();
 }
 
-async fn sign_in(browser: &Browser, password: &str) {
-    browser.write("#signin input[name=email]", "newcomer@example.org").await;
+async fn sign_in(browser: &Browser, email: &str, password: &str) {
+    browser.write("#signin input[name=email]", email).await;
     browser.write("#signin input[name=password]", password).await;
     browser.press("#signin button[type=submit]").await;
+}
+
+/// Gives every visible mentor a free half hour in two days and another an hour later.
+fn open_times(house: &TestApp) {
+    house
+        .app
+        .db
+        .write_here(|tx| {
+            let mut all = Vec::new();
+            mentors::for_each(tx, |mentor| {
+                all.push(mentor.number);
+                Ok(())
+            })?;
+            for number in all {
+                for hour in [48, 49] {
+                    let starts_at = tx.now().plus_seconds(hour * 3_600);
+                    booking::open_slot(tx, number, starts_at, starts_at.plus_seconds(1_800))?;
+                }
+            }
+            Ok(())
+        })
+        .expect("opened");
+}
+
+/// The flow of the whole product: search, card, profile, time, book, sessions, call off, and the time is free again.
+async fn books_and_calls_off(width: u32, has_scripts: bool) {
+    let Some(browser) = Browser::start(width, has_scripts).await else { return };
+    let (house, site) = on_a_socket().await;
+    house.import(&five_mentors());
+    open_times(&house);
+    let cookie = house.sign_in("bo@example.org", Role::Mentee).await;
+    drop(cookie);
+    browser.open(&format!("{site}/signin")).await;
+    sign_in(&browser, "bo@example.org", PASSWORD).await;
+    browser.sees("What do you need help with?").await;
+    for turn in 0..2 {
+        browser.open(&format!("{site}/search")).await;
+        browser.write("#q", "How do I price a pilot?").await;
+        browser.press("#search button[type=submit]").await;
+        browser.sees("data-testid=\"mentor-card\"").await;
+        browser.press("[data-testid=mentor-card] h3 a").await;
+        browser.sees("Open times").await;
+        browser.press("[data-testid=slot]").await;
+        browser.sees("Check and book").await;
+        browser.write("textarea[name=notes]", "What to charge for our first pilot").await;
+        browser.press("main form button[type=submit]").await;
+        browser.sees("data-testid=\"booking-confirmed\"").await;
+        browser.sees("What to charge for our first pilot").await;
+        browser.open(&format!("{site}/sessions")).await;
+        browser.sees("You are helped").await;
+        browser.press(".rows h3 a").await;
+        browser.sees("Does something come up?").await;
+        if turn == 0 {
+            browser.press(".asks-first summary").await;
+            browser.write("textarea[name=reason]", "Something came up").await;
+            browser.press(".asks-first form button").await;
+            browser.sees("The session is called off").await;
+        }
+    }
+    let to_bo = house.letters().into_iter().filter(|letter| letter.to == "bo@example.org").count();
+    assert_eq!(to_bo, 3, "booked, called off, booked again");
+    house.work();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentee_books_and_calls_off_without_scripts_on_a_phone() {
+    books_and_calls_off(390, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentee_books_and_calls_off_with_scripts_at_a_desk() {
+    books_and_calls_off(1280, true).await;
 }
