@@ -165,7 +165,7 @@ fn sessions_of_people() -> Vec<Route> {
         own(POST, "/api/sessions/{id}/decline", || routes!(sessions::decline)).scope(writes),
         own(POST, "/api/sessions/{id}/complete", || routes!(sessions::complete)).scope(writes),
         own(POST, "/api/sessions/{id}/no-show", || routes!(sessions::no_show)).scope(writes),
-        own(POST, "/api/sessions/{id}/undo", || routes!(sessions::undo)).scope(writes),
+        Route::api(POST, "/api/sessions/{id}/undo", Who::STAFF, || routes!(sessions::undo)).scope(writes),
         own(POST, "/api/sessions/{id}/feedback", || routes!(sessions::give_feedback)).scope(writes),
         own(GET, "/api/sessions/{id}/feedback", || routes!(sessions::read_feedback)).scope(reads),
     ]

@@ -11,6 +11,7 @@ use serde_json::json;
 use tandem::accounts::tokens::{self, Scope};
 use tandem::accounts::{self, Device, LoginRules, NewUser, Role, logins};
 use tandem::audit::Actor;
+use tandem::booking::feeds;
 use tandem::db::Tx;
 use tandem::error::{Error, Result};
 use tandem::ids::{LoginId, TokenId, UserId};
@@ -35,6 +36,11 @@ pub struct Person {
     pub login: LoginId,
     pub token: TokenId,
     pub link: String,
+    /// A free slot of theirs, and a session that somebody has booked with them.
+    pub slot: String,
+    pub session: String,
+    /// The secret of their calendar feed.
+    pub feed: String,
 }
 
 /// A house with mentors and one letter that was sent, and no rate limits: the matrix knocks a thousand times.
@@ -108,6 +114,9 @@ impl Program {
                 ("users", "{id}") | ("profiles" | "photos", "{userId}") => owner.id.to_string(),
                 ("{userId}", "{version}") => VERSION.to_owned(),
                 ("outbox", "{id}") => self.letter.to_string(),
+                ("availability", "{id}") => owner.slot.clone(),
+                ("sessions", "{id}") => owner.session.clone(),
+                ("cal", "{name}") => format!("{}.ics", owner.feed),
                 ("mentors", "{mentorId}" | "{id}") => self.mentor.clone(),
                 ("oidc", "{provider}") => "nowhere".to_owned(),
                 ("assets", "{name}") => "none.css".to_owned(),
@@ -158,13 +167,18 @@ impl Program {
                   + (select count(*) from logins where user_id = '{id}')
                   + (select count(*) from api_tokens where id = '{token}' and revoked_at is null)
                   + (select count(*) from accounts where id = '{link}')
-                  + (select count(*) from photos where user_id = '{id}' and version = '{VERSION}')",
+                  + (select count(*) from photos where user_id = '{id}' and version = '{VERSION}')
+                  + (select count(*) from availability where id = '{slot}' and location = '{SECRET}')
+                  + (select count(*) from office_sessions
+                     where id = '{session}' and status = 'booked' and notes = '{SECRET}' and slot_id is not null)",
             id = person.id,
             token = person.token,
             link = person.link,
+            slot = person.slot,
+            session = person.session,
         );
         let n: i64 = self.house.app.db.read_here(|tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).expect("read");
-        n == 6
+        n == 8
     }
 }
 
@@ -189,7 +203,39 @@ fn person(tx: &Tx<'_>, role: Role, word: &str) -> Result<Person> {
             UserId::random()
         ))?;
     }
-    Ok(Person { id, cookie: format!("tandem_login={secret}"), login: login.id, token: token.id, link })
+    let (slot, session) = offer(tx, id, word)?;
+    let feed = feeds::renew(tx, &Actor::default(), id)?;
+    let cookie = format!("tandem_login={secret}");
+    Ok(Person { id, cookie, login: login.id, token: token.id, link, slot, session, feed })
+}
+
+/// Makes them a mentor with a free slot tomorrow and one the day after that somebody has booked.
+fn offer(tx: &Tx<'_>, user: UserId, word: &str) -> Result<(String, String)> {
+    let random = || UserId::random().to_string();
+    let (mentor, slot, taken, mentee, session) = (random(), random(), random(), random(), random());
+    let new = NewUser {
+        email: format!("{mentee}@example.org"),
+        name: word.to_owned(),
+        role: Role::Mentee,
+        timezone: "UTC".to_owned(),
+        password_hash: None,
+    };
+    let other = accounts::create(tx, &new)?.id;
+    let (free_at, taken_at) = (tx.now().plus_days(1).unix(), tx.now().plus_days(2).unix());
+    tx.execute_batch(&format!(
+        "insert into mentees (id, user_id, company, created_at, updated_at) values ('{mentee}', '{other}', '{word}', 0, 0);
+         insert into mentors (id, user_id, headline, visibility, created_at, updated_at)
+         values ('{mentor}', '{user}', '{word}', 'private', 0, 0);
+         insert into availability (id, mentor_number, starts_at, ends_at, location, created_at)
+         select '{slot}', number, {free_at}, {free_at} + 1800, '{word}', 0 from mentors where id = '{mentor}';
+         insert into availability (id, mentor_number, starts_at, ends_at, location, created_at)
+         select '{taken}', number, {taken_at}, {taken_at} + 1800, '{word}', 0 from mentors where id = '{mentor}';
+         insert into office_sessions
+             (id, mentor_number, mentee_id, slot_id, seat_no, starts_at, ends_at, status, location, notes, created_at, updated_at)
+         select '{session}', number, '{mentee}', '{taken}', 1, {taken_at}, {taken_at} + 1800, 'booked', '{word}', '{word}', 0, 0
+         from mentors where id = '{mentor}';"
+    ))?;
+    Ok((slot, session))
 }
 
 impl Person {
@@ -221,7 +267,8 @@ pub fn allowed_role(route: &Route) -> Role {
 
 /// Whether the address names something that is one person's.
 fn names_somebodys(route: &Route) -> bool {
-    ["/links/{id}", "/logins/{id}", "/tokens/{id}", "{userId}"].iter().any(|part| route.path.contains(part))
+    let named = ["/links/{id}", "/logins/{id}", "/tokens/{id}", "{userId}", "/availability/{id}", "/sessions/{id}"];
+    named.iter().any(|part| route.path.contains(part))
 }
 
 fn picture() -> Vec<u8> {
@@ -238,6 +285,10 @@ fn body_of(route: &Route) -> (&'static str, Vec<u8>) {
     match route.path {
         "/api/profiles/{userId}/photo" => ("image/png", picture()),
         "/api/profiles/{userId}" if route.method == Method::PUT => (JSON, b"{\"name\":\"Stolen\"}".to_vec()),
+        "/api/availability/{id}" if route.method == Method::PATCH => (JSON, b"{\"location\":\"Stolen\"}".to_vec()),
+        "/api/sessions/{id}/cancel" => (JSON, b"{\"reason\":\"Stolen\"}".to_vec()),
+        "/api/sessions/{id}/no-show" => (JSON, b"{\"party\":\"mentee\"}".to_vec()),
+        "/api/sessions/{id}/feedback" if route.method == Method::POST => (JSON, b"{\"rating\":1}".to_vec()),
         // A form without a password would be answered like a wrong one: with 401, which is no gate's.
         _ if is_page(route) && route.who != Who::Anyone => (FORM, Vec::new()),
         _ => (JSON, b"{}".to_vec()),

@@ -1,10 +1,6 @@
-select
-    availability.id, availability.starts_at, availability.ends_at, availability.capacity,
-    availability.capacity - count(office_sessions.id) as remaining
-from availability
-left join office_sessions
-    on office_sessions.slot_id = availability.id and office_sessions.status in ('pending', 'booked')
-where availability.mentor_number = :mentor and availability.starts_at > :now
-group by availability.id
-having remaining > 0
-order by availability.starts_at, availability.id
+-- What can be booked, by the same view as the picker and booking itself. What passes by itself, the closing of
+-- a slot and the end of a pause, is looked at again in every answer.
+select id, starts_at, ends_at, closes_at, capacity, capacity - n_taken as remaining
+from offers
+where mentor_number = :mentor and closes_at > :now and n_taken < capacity and not is_crowded and not is_week_full
+order by starts_at, id
