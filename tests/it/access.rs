@@ -19,6 +19,7 @@ use tandem::mail::{self, Letter, Letterhead, Piece};
 use tandem::web::route::{BODY_LIMIT, FRESH_SECONDS, Handler, Route, Who, Whose};
 use tandem::web::routes;
 
+use crate::office_hours::a_free_slot_and_a_session;
 use crate::test_app::{Answer, PASSWORD, TestApp, five_mentors, request};
 
 pub const ROLES: [Role; 4] = [Role::Mentee, Role::Mentor, Role::Pm, Role::Admin];
@@ -203,39 +204,10 @@ fn person(tx: &Tx<'_>, role: Role, word: &str) -> Result<Person> {
             UserId::random()
         ))?;
     }
-    let (slot, session) = offer(tx, id, word)?;
+    let (slot, session) = a_free_slot_and_a_session(tx, id, word)?;
     let feed = feeds::renew(tx, &Actor::default(), id)?;
     let cookie = format!("tandem_login={secret}");
     Ok(Person { id, cookie, login: login.id, token: token.id, link, slot, session, feed })
-}
-
-/// Makes them a mentor with a free slot tomorrow and one the day after that somebody has booked.
-fn offer(tx: &Tx<'_>, user: UserId, word: &str) -> Result<(String, String)> {
-    let random = || UserId::random().to_string();
-    let (mentor, slot, taken, mentee, session) = (random(), random(), random(), random(), random());
-    let new = NewUser {
-        email: format!("{mentee}@example.org"),
-        name: word.to_owned(),
-        role: Role::Mentee,
-        timezone: "UTC".to_owned(),
-        password_hash: None,
-    };
-    let other = accounts::create(tx, &new)?.id;
-    let (free_at, taken_at) = (tx.now().plus_days(1).unix(), tx.now().plus_days(2).unix());
-    tx.execute_batch(&format!(
-        "insert into mentees (id, user_id, company, created_at, updated_at) values ('{mentee}', '{other}', '{word}', 0, 0);
-         insert into mentors (id, user_id, headline, visibility, created_at, updated_at)
-         values ('{mentor}', '{user}', '{word}', 'private', 0, 0);
-         insert into availability (id, mentor_number, starts_at, ends_at, location, created_at)
-         select '{slot}', number, {free_at}, {free_at} + 1800, '{word}', 0 from mentors where id = '{mentor}';
-         insert into availability (id, mentor_number, starts_at, ends_at, location, created_at)
-         select '{taken}', number, {taken_at}, {taken_at} + 1800, '{word}', 0 from mentors where id = '{mentor}';
-         insert into office_sessions
-             (id, mentor_number, mentee_id, slot_id, seat_no, starts_at, ends_at, status, location, notes, created_at, updated_at)
-         select '{session}', number, '{mentee}', '{taken}', 1, {taken_at}, {taken_at} + 1800, 'booked', '{word}', '{word}', 0, 0
-         from mentors where id = '{mentor}';"
-    ))?;
-    Ok((slot, session))
 }
 
 impl Person {

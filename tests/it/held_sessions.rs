@@ -247,7 +247,7 @@ async fn an_answer_shows_the_times_that_the_picker_shows() {
     for (at, obstacle) in [
         ("2030-03-11T09:00:00Z", Value::Null),
         ("2030-03-05T09:00:00Z", json!("full")),
-        ("2030-03-05T15:00:00Z", json!("weekly_cap")),
+        ("2030-03-05T16:00:00Z", json!("weekly_cap")),
         ("2030-03-01T15:00:00Z", json!("past")),
         ("2030-03-12T15:00:00Z", json!("not_offered")),
     ] {
@@ -325,7 +325,10 @@ fn invitation(letter: &Kept) -> String {
     let part = &message.parts[*inside.last().expect("three") as usize];
     let text = String::from_utf8(part.contents().to_vec()).expect("UTF-8");
     let declared = part.content_type().expect("a type");
-    assert_eq!(declared.attribute("charset"), Some("UTF-8"));
+    assert!(declared.attribute("charset").is_some_and(|it| it.eq_ignore_ascii_case("utf-8")));
+    let written = String::from_utf8_lossy(&letter.raw).replace("\r\n ", " ");
+    let header = format!("text/calendar; method={}; charset=UTF-8", event(&text).0);
+    assert!(written.contains(&header), "{written}");
     assert_eq!(declared.attribute("method"), Some(event(&text).0.as_str()));
     text
 }

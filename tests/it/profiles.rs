@@ -53,7 +53,7 @@ pub async fn send(
     house.send(request.body(Body::from(body)).expect("a request")).await
 }
 
-/// Puts a session of these two into the database: booking comes with office hours.
+/// Puts a session that these two have held into the database.
 pub fn have_session(house: &TestApp, mentor: &Person, mentee: &Person) {
     let (mentor, mentee) = (mentor.id.clone(), mentee.id.clone());
     house
@@ -61,8 +61,8 @@ pub fn have_session(house: &TestApp, mentor: &Person, mentee: &Person) {
         .db
         .write_here(|tx| {
             Ok(tx.execute_batch(&format!(
-                "insert into office_sessions (id, mentor_number, mentee_id, starts_at, ends_at, created_at, updated_at)
-                 select '{mentee}', mentors.number, mentees.id, 1, 2, 0, 0 from mentors, mentees
+                "insert into office_sessions (id, mentor_number, mentee_id, starts_at, ends_at, status, created_at, updated_at)
+                 select '{mentee}', mentors.number, mentees.id, 1, 2, 'completed', 0, 0 from mentors, mentees
                  where mentors.user_id = '{mentor}' and mentees.user_id = '{mentee}'"
             ))?)
         })
