@@ -10,11 +10,16 @@ mod booking_servers;
 mod browser;
 mod forms;
 mod guessing;
+mod held_sessions;
 mod house;
 mod leaving;
 mod letters;
 mod matching;
+<<<<<<< HEAD
 mod office;
+=======
+mod office_hours;
+>>>>>>> be2b40f3e87524f4c1620380df7478372f0ee9a8
 mod oidc;
 mod oidc_accounts;
 mod openapi;
