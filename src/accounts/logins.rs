@@ -203,6 +203,9 @@ pub async fn sign_out(db: &Db, secret: &str) -> Result<()> {
 }
 
 /// 256 random bits in hexadecimal.
+///
+/// # Errors
+/// Internal, where the machine has no randomness.
 pub fn random_secret() -> Result<String> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).or_internal("drawing a random secret")?;
