@@ -53,11 +53,7 @@ pub async fn send(
     house.send(request.body(Body::from(body)).expect("a request")).await
 }
 
-<<<<<<< HEAD
 /// Puts a session that these two had long ago into the database.
-=======
-/// Puts a session that these two have held into the database.
->>>>>>> be2b40f3e87524f4c1620380df7478372f0ee9a8
 pub fn have_session(house: &TestApp, mentor: &Person, mentee: &Person) {
     let (mentor, mentee) = (mentor.id.clone(), mentee.id.clone());
     house
@@ -65,12 +61,8 @@ pub fn have_session(house: &TestApp, mentor: &Person, mentee: &Person) {
         .db
         .write_here(|tx| {
             Ok(tx.execute_batch(&format!(
-<<<<<<< HEAD
                 "insert into office_sessions
                      (id, mentor_number, mentee_id, starts_at, ends_at, status, created_at, updated_at)
-=======
-                "insert into office_sessions (id, mentor_number, mentee_id, starts_at, ends_at, status, created_at, updated_at)
->>>>>>> be2b40f3e87524f4c1620380df7478372f0ee9a8
                  select '{mentee}', mentors.number, mentees.id, 1, 2, 'completed', 0, 0 from mentors, mentees
                  where mentors.user_id = '{mentor}' and mentees.user_id = '{mentee}'"
             ))?)
