@@ -15,11 +15,8 @@ mod house;
 mod leaving;
 mod letters;
 mod matching;
-<<<<<<< HEAD
 mod office;
-=======
 mod office_hours;
->>>>>>> be2b40f3e87524f4c1620380df7478372f0ee9a8
 mod oidc;
 mod oidc_accounts;
 mod openapi;
