@@ -352,8 +352,8 @@ fn invitation(letter: &Kept) -> String {
     let text = String::from_utf8(part.contents().to_vec()).expect("UTF-8");
     let declared = part.content_type().expect("a type");
     assert!(declared.attribute("charset").is_some_and(|it| it.eq_ignore_ascii_case("utf-8")));
-    let written = String::from_utf8_lossy(&letter.raw).replace("\r\n ", " ");
-    let header = format!("text/calendar; method={}; charset=UTF-8", event(&text).0);
+    let written = String::from_utf8_lossy(&letter.raw).replace("\r\n ", " ").to_lowercase();
+    let header = format!("text/calendar; method={}; charset=utf-8", event(&text).0).to_lowercase();
     assert!(written.contains(&header), "{written}");
     assert_eq!(declared.attribute("method"), Some(event(&text).0.as_str()));
     text
