@@ -37,6 +37,32 @@ async fn a_limited_mentor_answers_before_it_is_booked() {
 }
 
 #[tokio::test]
+async fn only_so_many_requests_wait_and_none_is_in_a_calendar() {
+    let office = Office::open().await;
+    office.change("update mentors set visibility = 'limited'");
+    let n_before = office.n_letters();
+    for hours in 100..105 {
+        office.session(hours).await;
+    }
+    let letters = office.letters(n_before);
+    assert_eq!(letters.len(), 10, "both hear of each");
+    assert!(letters.iter().all(|it| !String::from_utf8_lossy(&it.raw).contains("text/calendar")));
+    let slot = office.slot(110, 2).await;
+    refuses(&office.books(&office.bo, &json!({ "slotId": slot })).await, 409, "too_many_requests");
+    is(&office.books(&office.cy, &json!({ "slotId": slot })).await, 201);
+    let waiting = is(&office.get("/api/sessions?status=pending", &office.bo).await, 200);
+    assert_eq!(waiting.as_array().map(Vec::len), Some(5));
+    // Nobody answers in two days: the seats are free again for whoever asks next.
+    office.house.app.db.clock().advance(TimeDelta::hours(49));
+    let again = office.books(&office.bo, &json!({ "slotId": slot })).await;
+    assert_eq!(is(&again, 201)["status"], "pending", "those that ran out wait no longer");
+    let run_out = id(&waiting[0]);
+    refuses(&office.does(&office.ada, &run_out, "accept", &Value::Null).await, 409, "not_pending");
+    assert_eq!(is(&office.get(&format!("/api/sessions/{run_out}"), &office.bo).await, 200)["status"], "cancelled");
+    office.done();
+}
+
+#[tokio::test]
 async fn who_may_call_off_and_until_when() {
     let office = Office::open().await;
     let session = office.session(24).await;
@@ -326,8 +352,8 @@ fn invitation(letter: &Kept) -> String {
     let text = String::from_utf8(part.contents().to_vec()).expect("UTF-8");
     let declared = part.content_type().expect("a type");
     assert!(declared.attribute("charset").is_some_and(|it| it.eq_ignore_ascii_case("utf-8")));
-    let written = String::from_utf8_lossy(&letter.raw).replace("\r\n ", " ");
-    let header = format!("text/calendar; method={}; charset=UTF-8", event(&text).0);
+    let written = String::from_utf8_lossy(&letter.raw).replace("\r\n ", " ").to_lowercase();
+    let header = format!("text/calendar; method={}; charset=utf-8", event(&text).0).to_lowercase();
     assert!(written.contains(&header), "{written}");
     assert_eq!(declared.attribute("method"), Some(event(&text).0.as_str()));
     text

@@ -341,23 +341,38 @@ async fn a_session_says_what_the_contract_says() {
     for party in [&office.bo, &office.ada, &office.pm] {
         assert_eq!(is(&office.get(&path, party).await, 200), booked);
     }
+    office.done();
+}
+
+#[tokio::test]
+async fn a_stranger_learns_of_no_session_and_does_nothing_to_it() {
+    let office = Office::open().await;
+    let session = office.session(24).await;
+    let path = format!("/api/sessions/{session}");
     refuses(&office.get(&path, &office.cy).await, 404, "session_unknown");
     refuses(&office.get(&format!("{path}/invite.ics"), &office.cy).await, 404, "session_unknown");
     for (verb, body) in [
         ("cancel", json!({ "reason": "x" })),
-        ("reschedule", json!({ "slotId": slot })),
+        ("reschedule", office.times(24)),
         ("accept", json!({})),
         ("decline", json!({})),
         ("complete", json!({})),
         ("no-show", json!({ "party": "mentee" })),
         ("feedback", json!({ "rating": 5 })),
     ] {
-        refuses(&office.does(&office.cy, &id(&booked), verb, &body).await, 404, "session_unknown");
+        refuses(&office.does(&office.cy, &session, verb, &body).await, 404, "session_unknown");
     }
+    office.done();
+}
+
+#[tokio::test]
+async fn sessions_are_listed_to_their_parties_and_to_staff() {
+    let office = Office::open().await;
+    let first = office.session(24).await;
     let later = office.session(72).await;
     let listed = is(&office.get("/api/sessions", &office.bo).await, 200);
     let order: Vec<_> = listed.as_array().expect("an array").iter().map(id).collect();
-    assert_eq!(order, [later.clone(), id(&booked)], "newest start first");
+    assert_eq!(order, [later, first], "newest start first");
     assert_eq!(is(&office.get("/api/sessions", &office.ada).await, 200), listed);
     assert_eq!(is(&office.get("/api/sessions", &office.cy).await, 200), json!([]));
     let by_mentor = format!("/api/sessions?mentorId={}", office.mentor);
