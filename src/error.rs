@@ -94,6 +94,11 @@ impl Error {
         Self::new(Kind::SignedOut, "signed_out", "Please sign in first.")
     }
 
+    /// Something that shows who asks is missing or wrong.
+    pub fn unauthorized(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::SignedOut, code, message)
+    }
+
     /// The e-mail address and the password do not belong together. Says the same for an unknown address.
     pub fn bad_credentials() -> Self {
         Self::new(Kind::SignedOut, "bad_credentials", "That e-mail address and password do not belong together.")

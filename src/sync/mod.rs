@@ -4,6 +4,7 @@
 
 mod check;
 mod read;
+mod signature;
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -16,6 +17,7 @@ use crate::mentors::{self, Edit, Put};
 
 pub use check::mentor_payload;
 pub use read::{Format, format_of};
+pub use signature::is_signed;
 
 /// Lines written in one transaction: enough to make the fsync cheap, few enough to lose little time to a crash.
 const LINES_A_WRITE: usize = 100;

@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 
 use super::api::{
     auth, availability, calendar, hours, logins, matches, mentors, oidc, operations, outbox, people, photos, profiles,
-    recovery, sessions,
+    recovery, sessions, webhooks,
 };
 use super::limits::Rate;
 use super::pages::{arriving, booking, meetings, offering, own, safety, staff};
@@ -34,6 +34,7 @@ pub fn table() -> Vec<Route> {
         profiles_of_people(),
         office_hours(),
         sessions_of_people(),
+        programs(),
         staff_interface(),
         operations(),
         pages_of_everybody(),
@@ -169,6 +170,20 @@ fn sessions_of_people() -> Vec<Route> {
         Route::api(POST, "/api/sessions/{id}/undo", Who::STAFF, || routes!(sessions::undo)).scope(writes),
         own(POST, "/api/sessions/{id}/feedback", || routes!(sessions::give_feedback)).scope(writes),
         own(GET, "/api/sessions/{id}/feedback", || routes!(sessions::read_feedback)).scope(reads),
+    ]
+}
+
+fn programs() -> Vec<Route> {
+    vec![
+        // Free: a base that is edited all at once sends as many deliveries; a wrong signature costs next to nothing.
+        Route::api(POST, "/api/webhooks/airtable", Who::Anyone, || routes!(webhooks::airtable))
+            .whose(Whose::Holder)
+            .rate(Rate::Free)
+            .body(webhooks::BODY_LIMIT),
+        Route::api(POST, "/api/cron/{task}", Who::Anyone, || routes!(webhooks::cron))
+            .whose(Whose::Holder)
+            .scope(Scope::CronRun)
+            .rate(Rate::Credentials),
     ]
 }
 

@@ -118,6 +118,7 @@ impl Program {
                 ("availability" | "slots", "{id}") => owner.slot.clone(),
                 ("sessions", "{id}") => owner.session.clone(),
                 ("cal", "{name}") => format!("{}.ics", owner.feed),
+                ("cron", "{task}") => "reminders".to_owned(),
                 ("mentors", "{mentorId}" | "{id}") => self.mentor.clone(),
                 ("oidc", "{provider}") => "nowhere".to_owned(),
                 ("assets", "{name}") => "none.css".to_owned(),

@@ -33,3 +33,4 @@ mod smtp;
 mod test_app;
 mod tokens;
 mod ways_back;
+mod webhook;

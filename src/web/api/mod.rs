@@ -15,3 +15,4 @@ pub mod photos;
 pub mod profiles;
 pub mod recovery;
 pub mod sessions;
+pub mod webhooks;
