@@ -1,15 +1,23 @@
-//! A newcomer's way through the pages in a real browser, on a phone's width, with scripts switched
-//! off. Needs `chromedriver` and Chromium; where they are missing it says so and passes, unless
-//! `TANDEM_TEST_ALL` insists.
+//! Ways through the pages in a real browser: a newcomer's on a phone with scripts switched off, and a mentee's to a
+//! session and back, on a phone and on a desk, with scripts and without. Needs `chromedriver` and Chromium; where they
+//! are missing it says so and passes, unless `TANDEM_TEST_ALL` insists.
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tandem::accounts::Role;
+use tandem::audit::Actor;
+use tandem::booking::Asker;
+use tandem::booking::slots;
+use tandem::clock::Moment;
 use tandem::config::VerifyEmail;
+use tandem::ids::MentorNo;
+use tandem::mentors;
 
-use crate::test_app::{TestApp, five_mentors};
+use crate::office::half_hour;
+use crate::test_app::{PASSWORD, TestApp, five_mentors};
 
 /// The key under which `WebDriver` names an element (W3C `WebDriver`, section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -23,8 +31,17 @@ struct Browser {
 }
 
 impl Browser {
-    /// Starts one with scripts off, 390 pixels wide; `None` where there is no `chromedriver`.
-    async fn start() -> Option<Self> {
+    /// Starts one of this width; says so and gives `None` where there is no `chromedriver`.
+    async fn start(width: u32, has_scripts: bool) -> Option<Self> {
+        let started = Self::try_start(width, has_scripts).await;
+        if started.is_none() {
+            assert!(std::env::var_os("TANDEM_TEST_ALL").is_none(), "chromedriver is missing");
+            eprintln!("SKIPPED: chromedriver is not installed, so no browser walked through the pages");
+        }
+        started
+    }
+
+    async fn try_start(width: u32, has_scripts: bool) -> Option<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -47,12 +64,15 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            "--window-size=390,844",
+            &format!("--window-size={width},844"),
             &format!("--user-data-dir={}", profile.path().display()),
         ];
+        let scripts = if has_scripts { 1 } else { 2 };
         let options = json!({
             "args": arguments,
-            "prefs": { "profile.managed_default_content_settings.javascript": 2 },
+            "prefs": { "profile.managed_default_content_settings.javascript": scripts },
+            // A window is no narrower than its frame allows; a phone is.
+            "mobileEmulation": { "deviceMetrics": { "width": width, "height": 844, "pixelRatio": 1.0, "mobile": false } },
         });
         let ask =
             json!({ "capabilities": { "alwaysMatch": { "browserName": "chrome", "goog:chromeOptions": options } } });
@@ -154,11 +174,7 @@ fn newest_link(house: &TestApp) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newcomer_gets_in_searches_and_recovers_the_password_without_scripts_on_a_phone() {
-    let Some(browser) = Browser::start().await else {
-        assert!(std::env::var_os("TANDEM_TEST_ALL").is_none(), "chromedriver is missing");
-        eprintln!("SKIPPED: chromedriver is not installed, so no browser walked through the pages");
-        return;
-    };
+    let Some(browser) = Browser::start(390, false).await else { return };
     let (house, site) = on_a_socket().await;
     house.import(&five_mentors());
 
@@ -176,7 +192,7 @@ async fn a_newcomer_gets_in_searches_and_recovers_the_password_without_scripts_o
     browser.open(&newest_link(&house)).await;
     browser.press("main form button[type=submit]").await;
     browser.sees("Your address is confirmed").await;
-    sign_in(&browser, "correct horse battery").await;
+    sign_in(&browser, "newcomer@example.org", PASSWORD).await;
     browser.sees("What do you need help with?").await;
     browser.write("#q", "How do I price a pilot?").await;
     browser.press("#search button.primary, #search button[type=submit]").await;
@@ -193,13 +209,98 @@ async fn a_newcomer_gets_in_searches_and_recovers_the_password_without_scripts_o
     browser.write("input[name=password]", "another horse battery").await;
     browser.press("#reset button[type=submit]").await;
     browser.sees("Your new password is set").await;
-    sign_in(&browser, "another horse battery").await;
+    sign_in(&browser, "newcomer@example.org", "another horse battery").await;
     browser.sees("What do you need help with?").await;
     house.work();
 }
 
-async fn sign_in(browser: &Browser, password: &str) {
-    browser.write("#signin input[name=email]", "newcomer@example.org").await;
+async fn sign_in(browser: &Browser, email: &str, password: &str) {
+    browser.write("#signin input[name=email]", email).await;
     browser.write("#signin input[name=password]", password).await;
     browser.press("#signin button[type=submit]").await;
+}
+
+/// Lets the mentor whom the questions below find open two times that lie days ahead.
+fn open_times(house: &TestApp) {
+    house
+        .app
+        .db
+        .write_here(|tx| {
+            let sql = "select number from mentors join users on users.id = user_id where email_key = 'ada@example.org'";
+            let number: MentorNo = tx.query_row(sql, [], |row| row.get(0))?;
+            let user = mentors::by_number(tx, number)?.expect("there").user;
+            let by = Asker { user, is_staff: false, actor: Actor::nobody("test") };
+            let slot = |starts_at: &str| half_hour(Moment::parse(starts_at).expect("a time"), 1);
+            slots::open(tx, &by, number, &[slot("2030-03-06T13:00:00Z"), slot("2030-03-06T15:00:00Z")])
+        })
+        .expect("opened");
+    house.work();
+}
+
+/// From the question to the confirmation.
+async fn book(browser: &Browser, site: &str, time: &str) {
+    browser.open(&format!("{site}/search")).await;
+    browser.write("textarea[placeholder^='What do you need help with?']", "How do I price a pilot?").await;
+    browser.press("#search button[type=submit]").await;
+    browser.sees("data-testid=\"mentor-card\"").await;
+    browser.press("[data-testid=mentor-card] h3 a").await;
+    browser.sees("data-testid=\"slot\"").await;
+    browser.sees(time).await;
+    browser.press("[data-testid=slot]").await;
+    browser.sees("Check and book").await;
+    browser.write("textarea[name=notes]", "What to charge").await;
+    browser.press("main form button.primary").await;
+    browser.sees("data-testid=\"booking-confirmed\"").await;
+    browser.sees(time).await;
+}
+
+/// The whole way there and back, twice.
+async fn books_cancels_and_books_again(width: u32, has_scripts: bool) {
+    let Some(browser) = Browser::start(width, has_scripts).await else { return };
+    let (house, site) = on_a_socket().await;
+    house.import(&five_mentors());
+    open_times(&house);
+    house.sign_in("bo@example.org", Role::Mentee).await;
+    house.app.db.write_here(|tx| Ok(tx.execute("update users set email_verified_at = 1", [])?)).expect("proven");
+    browser.open(&format!("{site}/signin")).await;
+    sign_in(&browser, "bo@example.org", PASSWORD).await;
+    browser.sees("What do you need help with?").await;
+
+    book(&browser, &site, "14:00 to 14:30").await;
+    browser.open(&format!("{site}/sessions")).await;
+    browser.sees("Wednesday 6 March 2030, 14:00 to 14:30").await;
+    browser.press("a[href^='/sessions/']").await;
+    browser.sees("What to charge").await;
+    browser.press("details summary").await;
+    browser.write("textarea[name=reason]", "I am ill").await;
+    browser.press("form[action$='/cancel'] button").await;
+    browser.sees("The session is called off, and the time is free again.").await;
+    browser.open(&format!("{site}/sessions?tab=cancelled")).await;
+    browser.sees("Called off by the mentee").await;
+    book(&browser, &site, "14:00 to 14:30").await;
+
+    let sql = "select count(*) from office_sessions where status in ('booked', 'cancelled')";
+    assert_eq!(crate::signing_up::count(&house, sql), 2);
+    assert_eq!(house.letters().len(), 6, "two for each booking, two for calling off");
+    house.work();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentee_books_calls_off_and_books_again_on_a_phone_without_scripts() {
+    books_cancels_and_books_again(390, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentee_books_calls_off_and_books_again_on_a_phone_with_scripts() {
+    books_cancels_and_books_again(390, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentee_books_calls_off_and_books_again_at_a_desk_without_scripts() {
+    books_cancels_and_books_again(1280, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentee_books_calls_off_and_books_again_at_a_desk_with_scripts() {
+    books_cancels_and_books_again(1280, true).await;
 }

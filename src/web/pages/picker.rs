@@ -44,7 +44,8 @@ fn picker(view: &MentorView) -> Markup {
         let back = view.search().map(|search| ("from", search));
         format!("{}#times", address(&view.id, "", pairs.into_iter().chain(back)))
     };
-    let book = |slot: &SlotView| address(&view.id, "/book", [("slot", slot.id.as_str()), ("tz", view.viewer_zone.as_str())]);
+    let book =
+        |slot: &SlotView| address(&view.id, "/book", [("slot", slot.id.as_str()), ("tz", view.viewer_zone.as_str())]);
     html! {
         nav.days aria-label="Days with open times" {
             ul {
@@ -179,7 +180,8 @@ mod tests {
     #[test]
     fn nothing_open_a_pause_and_ones_own_profile_are_said() {
         assert!(drawn(&MentorView::default()).contains("No open times for now."));
-        let paused = MentorView { name: "Ada".into(), paused_until: Some("1 May 2030".into()), ..MentorView::default() };
+        let paused =
+            MentorView { name: "Ada".into(), paused_until: Some("1 May 2030".into()), ..MentorView::default() };
         assert!(drawn(&paused).contains("Ada takes nobody new until 1 May 2030."));
         let own = drawn(&MentorView { is_own: true, days: days(2), ..MentorView::default() });
         assert!(own.contains("href=\"/availability\"") && !own.contains("data-testid=\"slot\""), "{own}");
