@@ -55,6 +55,14 @@ impl Offering {
     }
 }
 
+/// Somebody with a mentee's profile.
+pub async fn mentee(house: &TestApp, name: &str) -> Person {
+    let person = Person::new(house, name, Role::Mentee).await;
+    let answer = person.puts(house, &person, &json!({ "goals": "Find the first customer" })).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    person
+}
+
 /// The value of a hidden field.
 fn hidden(answer: &Answer, name: &str) -> String {
     let (page, before) = (answer.text(), format!("name=\"{name}\" value=\""));
@@ -77,7 +85,7 @@ fn n_sessions(house: &TestApp) -> i64 {
 #[tokio::test]
 async fn a_time_is_picked_checked_and_booked() {
     let house = TestApp::new();
-    let (ada, bo) = (Offering::new(&house, "ada").await, Person::new(&house, "bo", Role::Mentee).await);
+    let (ada, bo) = (Offering::new(&house, "ada").await, mentee(&house, "bo").await);
     ada.changes(&house, &json!({ "timezone": "America/New_York" })).await;
     let slot = ada.opens(&house, "2030-03-06T13:00", 5).await;
     let later = ada.opens(&house, "2030-03-07T23:00", 1).await;
@@ -127,7 +135,7 @@ async fn a_time_is_picked_checked_and_booked() {
     shows(&page, StatusCode::OK, &said);
     let plain = house.get(&format!("/sessions/{id}"), Some(&bo.cookie)).await;
     assert!(!plain.text().contains("booking-confirmed"), "it is news once");
-    let stranger = Person::new(&house, "cy", Role::Mentee).await;
+    let stranger = mentee(&house, "cy").await;
     assert_eq!(house.get(&booked, Some(&stranger.cookie)).await.status, StatusCode::NOT_FOUND);
     house.work();
 }
@@ -136,7 +144,7 @@ async fn a_time_is_picked_checked_and_booked() {
 async fn a_lost_time_keeps_the_words_and_offers_three_others() {
     let house = TestApp::new();
     let ada = Offering::new(&house, "ada").await;
-    let (bo, cy) = (Person::new(&house, "bo", Role::Mentee).await, Person::new(&house, "cy", Role::Mentee).await);
+    let (bo, cy) = (mentee(&house, "bo").await, mentee(&house, "cy").await);
     let slot = ada.opens(&house, "2030-03-06T13:00", 1).await;
     let mut others = Vec::new();
     for day in ["2030-03-07", "2030-03-08", "2030-03-11", "2030-03-12"] {
@@ -175,7 +183,7 @@ async fn a_lost_time_keeps_the_words_and_offers_three_others() {
 #[tokio::test]
 async fn whoever_holds_a_seat_already_is_led_to_it() {
     let house = TestApp::new();
-    let (ada, bo) = (Offering::new(&house, "ada").await, Person::new(&house, "bo", Role::Mentee).await);
+    let (ada, bo) = (Offering::new(&house, "ada").await, mentee(&house, "bo").await);
     let pm = Person::new(&house, "pm", Role::Pm).await;
     let slot = ada.opens(&house, "2030-03-06T13:00", 5).await;
     let booked = session_page(&ada.book(&house, &bo, &slot, &[("key", "first-of-all")]).await);
@@ -192,7 +200,7 @@ async fn whoever_holds_a_seat_already_is_led_to_it() {
 async fn what_is_wrong_stands_beside_its_field() {
     let house = TestApp::new();
     let (ada, eve) = (Offering::new(&house, "ada").await, Offering::new(&house, "eve").await);
-    let bo = Person::new(&house, "bo", Role::Mentee).await;
+    let bo = mentee(&house, "bo").await;
     let slot = ada.opens(&house, "2030-03-06T13:00", 1).await;
     let long = "x".repeat(5_001);
     let answer = ada.book(&house, &bo, &slot, &[("notes", &long)]).await;
@@ -211,7 +219,7 @@ async fn what_is_wrong_stands_beside_its_field() {
 #[tokio::test]
 async fn a_mentor_who_answers_first_is_asked() {
     let house = TestApp::new();
-    let (ada, bo) = (Offering::new(&house, "ada").await, Person::new(&house, "bo", Role::Mentee).await);
+    let (ada, bo) = (Offering::new(&house, "ada").await, mentee(&house, "bo").await);
     ada.changes(&house, &json!({ "mentor": { "visibility": "limited" } })).await;
     let slot = ada.opens(&house, "2030-03-08T13:00", 1).await;
     let step = ada.step(&house, &bo, &slot).await;
@@ -231,7 +239,7 @@ async fn a_mentor_who_answers_first_is_asked() {
 async fn only_mentees_book_and_staff_for_them() {
     let house = TestApp::new();
     let (ada, eve) = (Offering::new(&house, "ada").await, Offering::new(&house, "eve").await);
-    let (bo, pm) = (Person::new(&house, "bo", Role::Mentee).await, Person::new(&house, "pm", Role::Pm).await);
+    let (bo, pm) = (mentee(&house, "bo").await, Person::new(&house, "pm", Role::Pm).await);
     let slot = ada.opens(&house, "2030-03-06T13:00", 1).await;
 
     let page = ada.step(&house, &eve.mentor, &slot).await;
@@ -246,7 +254,7 @@ async fn only_mentees_book_and_staff_for_them() {
     shows(&ada.step(&house, &pm, &slot).await, StatusCode::OK, &["name=\"mentee\"", "on behalf"]);
     for unknown in ["", "nobody@example.org", "eve@example.org"] {
         let answer = ada.book(&house, &pm, &slot, &[("mentee", unknown), ("notes", "Kept")]).await;
-        shows(&answer, StatusCode::UNPROCESSABLE_ENTITY, &["mentee&#39;s profile", "Kept"]);
+        shows(&answer, StatusCode::UNPROCESSABLE_ENTITY, &["mentee's profile", "Kept"]);
     }
     assert_eq!(n_sessions(&house), 0);
     let booked = session_page(&ada.book(&house, &pm, &slot, &[("mentee", " Bo@example.org ")]).await);
@@ -262,7 +270,7 @@ async fn only_mentees_book_and_staff_for_them() {
 #[tokio::test]
 async fn a_pause_is_said_and_closes_the_picker() {
     let house = TestApp::new();
-    let (ada, bo) = (Offering::new(&house, "ada").await, Person::new(&house, "bo", Role::Mentee).await);
+    let (ada, bo) = (Offering::new(&house, "ada").await, mentee(&house, "bo").await);
     shows(&house.get(&ada.page, Some(&bo.cookie)).await, StatusCode::OK, &["No open times for now."]);
     let slot = ada.opens(&house, "2030-03-06T13:00", 1).await;
     ada.changes(&house, &json!({ "mentor": { "pausedUntil": "2030-05-01T00:00:00Z" } })).await;

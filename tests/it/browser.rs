@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tandem::accounts::Role;
 use tandem::audit::Actor;
 use tandem::booking::Asker;
 use tandem::booking::slots;
@@ -71,8 +70,6 @@ impl Browser {
         let options = json!({
             "args": arguments,
             "prefs": { "profile.managed_default_content_settings.javascript": scripts },
-            // A window is no narrower than its frame allows; a phone is.
-            "mobileEmulation": { "deviceMetrics": { "width": width, "height": 844, "pixelRatio": 1.0, "mobile": false } },
         });
         let ask =
             json!({ "capabilities": { "alwaysMatch": { "browserName": "chrome", "goog:chromeOptions": options } } });
@@ -88,7 +85,12 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let session = session.expect("chromedriver answers");
-        Some(Self { _driver: driver, client, session, _profile: profile })
+        let browser = Self { _driver: driver, client, session, _profile: profile };
+        // A window is no narrower than its frame allows; a phone is.
+        let metrics = json!({ "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": false });
+        let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": metrics });
+        browser.send("goog/cdp/execute", command).await;
+        Some(browser)
     }
 
     async fn send(&self, path: &str, body: Value) -> Value {
@@ -260,10 +262,10 @@ async fn books_cancels_and_books_again(width: u32, has_scripts: bool) {
     let (house, site) = on_a_socket().await;
     house.import(&five_mentors());
     open_times(&house);
-    house.sign_in("bo@example.org", Role::Mentee).await;
+    crate::booking_pages::mentee(&house, "bea").await;
     house.app.db.write_here(|tx| Ok(tx.execute("update users set email_verified_at = 1", [])?)).expect("proven");
     browser.open(&format!("{site}/signin")).await;
-    sign_in(&browser, "bo@example.org", PASSWORD).await;
+    sign_in(&browser, "bea@example.org", PASSWORD).await;
     browser.sees("What do you need help with?").await;
 
     book(&browser, &site, "14:00 to 14:30").await;
