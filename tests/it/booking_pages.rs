@@ -173,10 +173,16 @@ async fn a_lost_time_keeps_the_words_and_offers_three_others() {
     let fresh = hidden(&lost, "key");
     assert_ne!(fresh, key, "another time is another request");
     let none = ada.book(&house, &bo, "", &[("key", fresh.as_str()), ("notes", "Dear <Ada> & co")]).await;
-    shows(&none, StatusCode::UNPROCESSABLE_ENTITY, &["must be chosen", "Dear &lt;Ada&gt; &amp; co"]);
+    shows(&none, StatusCode::UNPROCESSABLE_ENTITY, &["must be chosen", "Dear &lt;Ada&gt; &amp; co", &others[0]]);
     let again = [("key", fresh.as_str()), ("notes", "Dear <Ada> & co")];
     session_page(&ada.book(&house, &bo, &others[1], &again).await);
-    assert_eq!(n_sessions(&house), 2);
+    for other in [&others[0], &others[2], &others[3]] {
+        session_page(&ada.book(&house, &cy, other, &[]).await);
+    }
+    let nothing = ada.book(&house, &bo, &slot, &[("notes", "Too late")]).await;
+    shows(&nothing, StatusCode::CONFLICT, &["has no other open time for now", "Too late"]);
+    assert!(!nothing.text().contains("Book session"), "there is nothing to book: {}", nothing.text());
+    assert_eq!(n_sessions(&house), 5);
     house.work();
 }
 
@@ -207,7 +213,7 @@ async fn what_is_wrong_stands_beside_its_field() {
     shows(&answer, StatusCode::UNPROCESSABLE_ENTITY, &["href=\"#book-notes\"", "aria-invalid=\"true\"", &long, &slot]);
     for wrong in ["", "nonsense", "1 or 1=1"] {
         let answer = ada.book(&house, &bo, wrong, &[("notes", "Kept")]).await;
-        shows(&answer, StatusCode::UNPROCESSABLE_ENTITY, &["must be chosen", "Kept"]);
+        shows(&answer, StatusCode::UNPROCESSABLE_ENTITY, &["must be chosen", "Kept", &slot, ">Book session</button>"]);
     }
     let answer = eve.book(&house, &bo, &slot, &[("notes", "Kept")]).await;
     shows(&answer, StatusCode::UNPROCESSABLE_ENTITY, &["Kept"]);

@@ -95,8 +95,10 @@ pub fn render(frame: &Frame<'_>, view: &BookView) -> Markup {
                     (form.area("notes", &view.notes, 5).at_most(5000)
                         .hint("A few sentences help your mentor prepare. Both of you see them."))
                     (what_next(view))
-                    @if view.alternatives.is_empty() || !view.slot_id.is_empty() {
+                    @if view.slot.is_some() || !view.alternatives.is_empty() {
                         button.primary type="submit" { "Book session" }
+                    } @else {
+                        p { (view.name) " has no other open time for now." }
                     }
                 }
             }

@@ -205,14 +205,18 @@ async fn refused(app: &App, caller: &Caller, mentor: MentorId, form: BookForm, r
     let is_lost = matches!(
         refusal.code,
         "slot_taken" | "slot_unknown" | "weekly_cap" | "mentee_busy" | "too_soon" | "in_past" | "already_booked"
-    );
+    ) || refusal.fields.contains_key("slot");
     let address = form.mentee.trim().to_owned();
     let mut view = view(app, caller, &step, form);
     if is_lost {
         let (by, number, slot) = (caller.asker(), step.0.number, step.1.clone());
         let is_held = refusal.code == "already_booked";
         let read = app.db.read(move |tx| {
-            let user = if by.is_staff { mentee_named(tx, &address)? } else { by.user };
+            let named = if by.is_staff { mentee_named(tx, &address) } else { Ok(by.user) };
+            let user = match named {
+                Err(unknown) if unknown.kind == Kind::Invalid => by.user,
+                other => other?,
+            };
             let near = slot.as_ref().map_or(tx.now(), |slot| slot.starts_at);
             let held = slot.filter(|_| is_held).map(|slot| held(tx, &by, user, &slot)).transpose()?.flatten();
             Ok((slots::alternatives(tx, number, Some(user), near, ALTERNATIVES)?, held))
