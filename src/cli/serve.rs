@@ -1,6 +1,7 @@
 //! `tandem serve`: listens, answers, and stops without losing anything.
 
 use std::future::IntoFuture;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -126,6 +127,8 @@ pub(super) async fn serve(app: App, listener: TcpListener) -> Result<()> {
     let (stop, mut stopping) = watch::channel(false);
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
         asked_to_stop().await;
+        // Whoever pressed the keys hears at once that they were heard; nobody may be there to read it.
+        drop(writeln!(std::io::stderr(), "Stopping: finishing what is under way."));
         tracing::info!("stopping: no new connections, finishing what is under way");
         stop.send_replace(true);
     });

@@ -66,6 +66,8 @@ pub struct Slot {
     pub starts_at: Moment,
     /// When it ends.
     pub ends_at: Moment,
+    /// Until when it can be booked: the start, less the notice that the mentor asks for.
+    pub closes_at: Moment,
     /// Seats in all.
     pub capacity: u32,
     /// Seats that are left, at least one.
@@ -246,11 +248,15 @@ impl Roster {
         self.by_id.get(&id).copied()
     }
 
-    /// Open slots of a mentor that start after `now` and before `until`, by start.
+    /// Slots of a mentor that can be booked at `now` and start before `until`, by start: none during a pause.
     pub fn free_slots(&self, mentor: u32, now: Moment, until: Moment) -> &[Slot] {
         let Some(entry) = self.entry(mentor) else { return &[] };
+        if entry.card.paused_until.is_some_and(|paused_until| paused_until > now) {
+            return &[];
+        }
         let slots = &entry.standing.slots;
-        let from = slots.partition_point(|slot| slot.starts_at <= now);
+        // One notice for all slots of a mentor: they close in the order in which they start.
+        let from = slots.partition_point(|slot| slot.closes_at <= now);
         let to = slots.partition_point(|slot| slot.starts_at < until);
         slots.get(from..to).unwrap_or_default()
     }
@@ -378,16 +384,20 @@ mod tests {
             id: SlotId::random(),
             starts_at: NOW.plus_seconds(start),
             ends_at: NOW.plus_seconds(start + 1800),
+            closes_at: NOW.plus_seconds(start - 60),
             capacity: 1,
             remaining: 1,
         };
-        let slots = vec![slot(-60), slot(60), slot(86_400 * 3)];
+        let slots = vec![slot(-60), slot(60), slot(61), slot(86_400 * 3)];
         roster.put_standing(1, Standing { slots: slots.clone(), ..Standing::default() });
-        assert_eq!(roster.free_slots(1, NOW, NOW.plus_days(14)), &slots[1..]);
+        assert_eq!(roster.free_slots(1, NOW, NOW.plus_days(14)), &slots[2..], "what closes now is closed");
         let soon = Filters { available_within_days: Some(1), ..Filters::default() };
         assert_eq!(eligible(&roster, &soon), [1]);
         roster.put(1, card("Ada", &[], &[]));
         assert_eq!(roster.free_slots(1, NOW, NOW.plus_days(1)).len(), 1, "a new profile keeps the slots");
+        roster.put(1, Card { paused_until: Some(NOW.plus_seconds(1)), ..card("Ada", &[], &[]) });
+        assert!(roster.free_slots(1, NOW, NOW.plus_days(14)).is_empty(), "nothing during a pause");
+        assert_eq!(roster.free_slots(1, NOW.plus_seconds(1), NOW.plus_days(14)), &slots[3..]);
     }
 
     #[test]

@@ -86,6 +86,7 @@ fn slots(tx: &Tx<'_>, mentor: MentorNo) -> Result<Vec<Slot>> {
             id: row.get("id")?,
             starts_at: row.get("starts_at")?,
             ends_at: row.get("ends_at")?,
+            closes_at: row.get("closes_at")?,
             capacity: row.get("capacity")?,
             remaining: row.get("remaining")?,
         })

@@ -133,7 +133,7 @@ fn as_json(error: &Error, request_id: &str, beside: Option<(&'static str, serde_
 fn as_page(app: &App, error: &Error, request_id: &str, path: &str, viewer: Option<&super::layout::Viewer>) -> Response {
     let status = status(error.kind);
     let frame = Frame {
-        title: "Something went wrong",
+        title: problem::headline(status.as_u16()),
         path,
         viewer,
         program: &app.config.program.name,

@@ -11,13 +11,15 @@ use serde_json::json;
 use tandem::accounts::tokens::{self, Scope};
 use tandem::accounts::{self, Device, LoginRules, NewUser, Role, logins};
 use tandem::audit::Actor;
+use tandem::booking::feeds;
 use tandem::db::Tx;
 use tandem::error::{Error, Result};
-use tandem::ids::{LoginId, SessionId, SlotId, TokenId, UserId};
+use tandem::ids::{LoginId, TokenId, UserId};
 use tandem::mail::{self, Letter, Letterhead, Piece};
 use tandem::web::route::{BODY_LIMIT, FRESH_SECONDS, Handler, Route, Who, Whose};
 use tandem::web::routes;
 
+use crate::office_hours::a_free_slot_and_a_session;
 use crate::test_app::{Answer, PASSWORD, TestApp, five_mentors, request};
 
 pub const ROLES: [Role; 4] = [Role::Mentee, Role::Mentor, Role::Pm, Role::Admin];
@@ -35,8 +37,11 @@ pub struct Person {
     pub login: LoginId,
     pub token: TokenId,
     pub link: String,
-    pub slot: SlotId,
-    pub session: SessionId,
+    /// A free slot of theirs, and a session that somebody has booked with them.
+    pub slot: String,
+    pub session: String,
+    /// The secret of their calendar feed.
+    pub feed: String,
 }
 
 /// A house with mentors and one letter that was sent, and no rate limits: the matrix knocks a thousand times.
@@ -107,13 +112,12 @@ impl Program {
                 ("links", "{id}") => owner.link.clone(),
                 ("logins", "{id}") => owner.login.to_string(),
                 ("tokens", "{id}") => owner.token.to_string(),
-                ("availability", "{id}") => owner.slot.to_string(),
-                ("sessions", "{id}") => owner.session.to_string(),
-                ("slots", "{id}") => owner.slot.to_string(),
-                ("cal", "{name}") => "nobodys.ics".to_owned(),
                 ("users", "{id}") | ("profiles" | "photos", "{userId}") => owner.id.to_string(),
                 ("{userId}", "{version}") => VERSION.to_owned(),
                 ("outbox", "{id}") => self.letter.to_string(),
+                ("availability" | "slots", "{id}") => owner.slot.clone(),
+                ("sessions", "{id}") => owner.session.clone(),
+                ("cal", "{name}") => format!("{}.ics", owner.feed),
                 ("mentors", "{mentorId}" | "{id}") => self.mentor.clone(),
                 ("oidc", "{provider}") => "nowhere".to_owned(),
                 ("assets", "{name}") => "none.css".to_owned(),
@@ -166,12 +170,13 @@ impl Program {
                   + (select count(*) from accounts where id = '{link}')
                   + (select count(*) from photos where user_id = '{id}' and version = '{VERSION}')
                   + (select count(*) from availability where id = '{slot}' and location = '{SECRET}')
-                  + (select count(*) from office_sessions where id = '{session}' and status = 'completed')",
-            slot = person.slot,
-            session = person.session,
+                  + (select count(*) from office_sessions
+                     where id = '{session}' and status = 'booked' and notes = '{SECRET}' and slot_id is not null)",
             id = person.id,
             token = person.token,
             link = person.link,
+            slot = person.slot,
+            session = person.session,
         );
         let n: i64 = self.house.app.db.read_here(|tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).expect("read");
         n == 8
@@ -199,27 +204,10 @@ fn person(tx: &Tx<'_>, role: Role, word: &str) -> Result<Person> {
             UserId::random()
         ))?;
     }
-    let (slot, session) = offer(tx, id, word)?;
-    Ok(Person { id, cookie: format!("tandem_login={secret}"), login: login.id, token: token.id, link, slot, session })
-}
-
-/// Makes somebody, whatever their role, a hidden mentor with a slot, who had a session with a mentee nobody calls as.
-fn offer(tx: &Tx<'_>, mentor: UserId, word: &str) -> Result<(SlotId, SessionId)> {
-    let (slot, session, other) = (SlotId::random(), SessionId::random(), UserId::random());
-    tx.execute_batch(&format!(
-        "insert into users (id, email, email_key, name, created_at, updated_at)
-         values ('{other}', '{other}@x.org', '{other}@x.org', '{word}', 0, 0);
-         insert into mentees values ('{other}', '{other}', '{word}', '{word}', '{word}', '{word}', 0, 0);
-         insert into mentors (id, user_id, visibility, created_at, updated_at)
-         values ('{other}', '{mentor}', 'private', 0, 0);
-         insert into availability (id, mentor_number, starts_at, ends_at, location, created_at)
-         select '{slot}', number, 1900000000, 1900001800, '{word}', 0 from mentors where user_id = '{mentor}';
-         insert into office_sessions
-             (id, mentor_number, mentee_id, starts_at, ends_at, status, notes, created_at, updated_at)
-         select '{session}', number, '{other}', 1000, 2800, 'completed', '{word}', 0, 0
-         from mentors where user_id = '{mentor}';"
-    ))?;
-    Ok((slot, session))
+    let (slot, session) = a_free_slot_and_a_session(tx, id, word)?;
+    let feed = feeds::renew(tx, &Actor::default(), id)?;
+    let cookie = format!("tandem_login={secret}");
+    Ok(Person { id, cookie, login: login.id, token: token.id, link, slot, session, feed })
 }
 
 impl Person {
@@ -251,9 +239,8 @@ pub fn allowed_role(route: &Route) -> Role {
 
 /// Whether the address names something that is one person's.
 fn names_somebodys(route: &Route) -> bool {
-    ["/links/{id}", "/logins/{id}", "/tokens/{id}", "/availability/{id}", "/sessions/{id}", "{userId}"]
-        .iter()
-        .any(|part| route.path.contains(part))
+    let named = ["/links/{id}", "/logins/{id}", "/tokens/{id}", "{userId}", "/availability/{id}", "/sessions/{id}"];
+    named.iter().any(|part| route.path.contains(part))
 }
 
 fn picture() -> Vec<u8> {
@@ -275,6 +262,8 @@ fn body_of(route: &Route) -> (&'static str, Vec<u8>) {
             (JSON, b"{\"startsAt\":\"2030-03-04T09:00:00Z\",\"endsAt\":\"2030-03-04T09:30:00Z\"}".to_vec())
         }
         "/api/profiles/{userId}" if route.method == Method::PUT => (JSON, b"{\"name\":\"Stolen\"}".to_vec()),
+        "/api/availability/{id}" if route.method == Method::PATCH => (JSON, b"{\"location\":\"Stolen\"}".to_vec()),
+        "/api/sessions/{id}/cancel" => (JSON, b"{\"reason\":\"Stolen\"}".to_vec()),
         // A form without a password would be answered like a wrong one: with 401, which is no gate's.
         _ if is_page(route) && route.who != Who::Anyone => (FORM, Vec::new()),
         _ => (JSON, b"{}".to_vec()),

@@ -9,7 +9,15 @@ async fn the_description_names_the_routes() {
     assert_eq!(answer.status, 200);
     let document = answer.json();
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{document}");
-    for path in ["/api/match", "/api/mentors", "/api/mentors/{mentorId}", "/api/auth/signin", "/readyz"] {
+    for path in [
+        "/api/match",
+        "/api/mentors",
+        "/api/mentors/{mentorId}",
+        "/api/auth/signin",
+        "/api/availability",
+        "/api/sessions/{id}/invite.ics",
+        "/readyz",
+    ] {
         assert!(document["paths"][path].is_object(), "{path}");
     }
 }

@@ -288,11 +288,8 @@ pub async fn withdraw(
 /// The mentor, where the asker may change what they offer.
 pub fn own(tx: &Tx<'_>, by: &Asker, named: Option<MentorId>) -> Result<Mentor> {
     let mentor = mentor_of(tx, by, named)?;
-    if mentor.user == by.user || by.is_staff {
-        Ok(mentor)
-    } else {
-        Err(Error::forbidden("forbidden", "Your account may not do this."))
-    }
+    let is_theirs = mentor.user == by.user || by.is_staff;
+    if is_theirs { Ok(mentor) } else { Err(Error::forbidden("forbidden", "Your account may not do this.")) }
 }
 
 /// Until when.

@@ -49,7 +49,8 @@ fn way_back(frame: &Frame<'_>, status: u16) -> (&'static str, &'static str) {
 }
 
 /// Returns a plain heading for `status`.
-fn headline(status: u16) -> &'static str {
+/// What happened, in a few words.
+pub const fn headline(status: u16) -> &'static str {
     match status {
         401 => "Please sign in first",
         403 => "This is not open to your account",
