@@ -240,10 +240,10 @@ async fn books_and_calls_off(width: u32, has_scripts: bool) {
     let (house, site) = on_a_socket().await;
     house.import(&five_mentors());
     open_times(&house);
-    let cookie = house.sign_in("bo@example.org", Role::Mentee).await;
+    let cookie = house.sign_in("mia@example.org", Role::Mentee).await;
     drop(cookie);
     browser.open(&format!("{site}/signin")).await;
-    sign_in(&browser, "bo@example.org", PASSWORD).await;
+    sign_in(&browser, "mia@example.org", PASSWORD).await;
     browser.sees("What do you need help with?").await;
     for turn in 0..2 {
         browser.open(&format!("{site}/search")).await;
@@ -269,7 +269,7 @@ async fn books_and_calls_off(width: u32, has_scripts: bool) {
             browser.sees("The session is called off").await;
         }
     }
-    let to_bo = house.letters().into_iter().filter(|letter| letter.to == "bo@example.org").count();
+    let to_bo = house.letters().into_iter().filter(|letter| letter.to == "mia@example.org").count();
     assert_eq!(to_bo, 3, "booked, called off, booked again");
     house.work();
 }
