@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tandem::accounts::Role;
+use tandem::accounts::{self, Role};
+use tandem::audit::Actor;
 use tandem::booking;
 use tandem::config::VerifyEmail;
 use tandem::mentors;
@@ -240,8 +241,15 @@ async fn books_and_calls_off(width: u32, has_scripts: bool) {
     let (house, site) = on_a_socket().await;
     house.import(&five_mentors());
     open_times(&house);
-    let cookie = house.sign_in("mia@example.org", Role::Mentee).await;
-    drop(cookie);
+    house.sign_in("mia@example.org", Role::Mentee).await;
+    house
+        .app
+        .db
+        .write_here(|tx| {
+            let mia = accounts::user_by_email(tx, "mia@example.org")?.expect("there");
+            mentors::settle_in(tx, &Actor::nobody("test"), &mia)
+        })
+        .expect("settled in");
     browser.open(&format!("{site}/signin")).await;
     sign_in(&browser, "mia@example.org", PASSWORD).await;
     browser.sees("What do you need help with?").await;
