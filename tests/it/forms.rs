@@ -12,7 +12,7 @@ use crate::test_app::{Answer, PASSWORD, TestApp};
 const NEW: &str = "quite another one";
 const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
 
-async fn submit(house: &TestApp, by: Option<&Person>, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub async fn submit(house: &TestApp, by: Option<&Person>, path: &str, fields: &[(&str, &str)]) -> Answer {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let cookie = by.map(|it| it.cookie.as_str());
     send(house, "POST", path, cookie, "application/x-www-form-urlencoded", body.into_bytes()).await
@@ -23,12 +23,12 @@ fn but<'a>(fields: &[(&'a str, &'a str)], name: &str, value: &'a str) -> Vec<(&'
     fields.iter().map(|(key, old)| (*key, if *key == name { value } else { *old })).collect()
 }
 
-fn leads_to(answer: &Answer, path: &str) {
+pub fn leads_to(answer: &Answer, path: &str) {
     assert_eq!((answer.status, answer.header("location").as_str()), (StatusCode::SEE_OTHER, path), "{}", answer.text());
 }
 
 /// The page came back with this status and holds all of these.
-fn shows(answer: &Answer, status: StatusCode, words: &[&str]) {
+pub fn shows(answer: &Answer, status: StatusCode, words: &[&str]) {
     let page = answer.text();
     assert_eq!(answer.status, status, "{page}");
     assert!(page.starts_with("<!DOCTYPE html>"), "{page}");

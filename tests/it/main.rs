@@ -5,6 +5,7 @@ mod access;
 mod advisories;
 mod binary;
 mod booking_model;
+mod booking_pages;
 mod booking_races;
 mod booking_servers;
 mod browser;

@@ -44,6 +44,8 @@ pub struct BookView {
     pub errors: Errors,
     /// What is wrong as a whole.
     pub problem: Option<String>,
+    /// Address of the session that holds a seat in this slot already.
+    pub held: Option<String>,
     /// Other times, where this one is lost: id and words.
     pub alternatives: Vec<(String, When)>,
 }
@@ -57,7 +59,7 @@ pub struct ChosenSlot {
     pub there: Option<String>,
     /// Where: `Online`, or a place.
     pub place: String,
-    /// `2 of 5 places left`; empty where there is one place only.
+    /// `2 of 5 left`; empty where there is one place only.
     pub places: String,
 }
 
@@ -73,6 +75,7 @@ pub fn render(frame: &Frame<'_>, view: &BookView) -> Markup {
                 p.back { a href=(back) { span aria-hidden="true" { "← " } "Choose another time" } }
                 h1 { "Check and book" }
                 (form.summary(view.problem.as_deref()))
+                @if let Some(held) = &view.held { p { a.button href=(held) { "See that session" } } }
                 section.panel.stack aria-labelledby="with-title" {
                     h2.unseen #with-title { "The session" }
                     (person(&view.name, view.photo_url.as_deref(), &view.work))
@@ -92,10 +95,10 @@ pub fn render(frame: &Frame<'_>, view: &BookView) -> Markup {
                     (form.area("notes", &view.notes, 5).at_most(5000)
                         .hint("A few sentences help your mentor prepare. Both of you see them."))
                     (what_next(view))
-                    @if view.alternatives.is_empty() || !view.slot_id.is_empty() {
-                        button.primary type="submit" {
-                            @if view.answer_hours.is_some() { "Send request" } @else { "Book session" }
-                        }
+                    @if view.slot.is_some() || !view.alternatives.is_empty() {
+                        button.primary type="submit" { "Book session" }
+                    } @else {
+                        p { (view.name) " has no other open time for now." }
                     }
                 }
             }
@@ -178,6 +181,10 @@ pub struct ConfirmedView {
     pub there: Option<String>,
     /// Address of the invitation; empty for a request.
     pub invite: String,
+    /// Where to meet online.
+    pub meeting_url: Option<String>,
+    /// Where the session is moved or called off, where the viewer may.
+    pub change: Option<&'static str>,
 }
 
 /// Draws the good news.
@@ -185,7 +192,7 @@ pub struct ConfirmedView {
 pub fn confirmed(view: &ConfirmedView) -> Markup {
     html! {
         section.panel.fresh.stack data-testid="booking-confirmed" role="status" aria-labelledby="confirmed-title" {
-            h2 #confirmed-title { @if view.is_request { "Your request is on its way" } @else { "Your session is booked" } }
+            h2 #confirmed-title { @if view.is_request { "Your request is on its way" } @else { "The session is booked" } }
             p {
                 strong { (time(&view.when)) } " " span.soft { (view.zone_label) }
                 @if let Some(there) = &view.there { br; span.soft { "For " (view.other) ": " (there) } }
@@ -193,9 +200,13 @@ pub fn confirmed(view: &ConfirmedView) -> Markup {
             @if view.is_request {
                 p { (view.other) " will accept or decline it, and you get a letter either way." }
             } @else {
-                p { "Both of you get a letter with a calendar invitation." }
+                p { "Mentor and mentee get a letter each, with a calendar invitation." }
+                @if let Some(url) = &view.meeting_url {
+                    p { "You meet at " a.address href=(url) rel="noreferrer" { (url) } }
+                }
                 p { a.button href=(view.invite) { "Add to your calendar" } }
             }
+            @if let Some(change) = view.change { p { a href=(change) { "Move it or call it off" } } }
         }
     }
 }

@@ -12,10 +12,10 @@ use crate::accounts;
 use crate::accounts::mentees;
 use crate::app::App;
 use crate::booking::slots::{self, Slot};
-use crate::booking::{self, Ask, Rules, Wanted};
+use crate::booking::{self, Ask, Asker, Rules, SessionFilter, Status, Wanted};
 use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
-use crate::ids::{MentorId, SlotId, UserId};
+use crate::ids::{MentorId, SessionId, SlotId, UserId};
 use crate::mentors::{self, Mentor, Visibility};
 use crate::web::error::{Refusal, told};
 use crate::web::extract::{Form, Id, Query};
@@ -163,7 +163,7 @@ pub async fn book(
     }
 }
 
-async fn try_to_book(app: &App, caller: &Caller, mentor: MentorId, form: &BookForm) -> Result<crate::ids::SessionId> {
+async fn try_to_book(app: &App, caller: &Caller, mentor: MentorId, form: &BookForm) -> Result<SessionId> {
     let slot: SlotId = form.slot.parse().map_err(|_| Error::field("slot", "must be chosen"))?;
     let (by, rules, mentee) = (caller.asker(), Rules::of(&app.config), form.mentee.trim().to_owned());
     let (notes, key) = (form.notes.clone(), form.key.clone());
@@ -182,6 +182,20 @@ fn mentee_named(tx: &Tx<'_>, address: &str) -> Result<UserId> {
     mentees::of_user(tx, user.id)?.map(|_| user.id).ok_or_else(unknown)
 }
 
+/// The session by which this mentee holds a seat in the slot.
+fn held(tx: &Tx<'_>, by: &Asker, user: UserId, slot: &Slot) -> Result<Option<SessionId>> {
+    let filter = SessionFilter {
+        mentee: mentees::of_user(tx, user)?.map(|(id, _)| id),
+        statuses: vec![Status::Pending, Status::Booked],
+        from: Some(slot.starts_at),
+        to: Some(slot.starts_at.plus_seconds(1)),
+        is_everybodys: by.is_staff,
+        ..SessionFilter::default()
+    };
+    let found = booking::sessions(tx, by, &filter, 1)?;
+    Ok(found.into_iter().find(|session| session.slot == Some(slot.id)).map(|session| session.id))
+}
+
 /// Stays on the page, keeps what was typed, says what happened, and offers other times where this one is gone.
 async fn refused(app: &App, caller: &Caller, mentor: MentorId, form: BookForm, refusal: Error) -> Result<Response> {
     if !matches!(refusal.kind, Kind::Invalid | Kind::Conflict | Kind::Forbidden) {
@@ -191,15 +205,26 @@ async fn refused(app: &App, caller: &Caller, mentor: MentorId, form: BookForm, r
     let is_lost = matches!(
         refusal.code,
         "slot_taken" | "slot_unknown" | "weekly_cap" | "mentee_busy" | "too_soon" | "in_past" | "already_booked"
-    );
+    ) || refusal.fields.contains_key("slot");
+    let address = form.mentee.trim().to_owned();
     let mut view = view(app, caller, &step, form);
     if is_lost {
-        let (user, number) = (caller.user.id, step.0.number);
-        let near = step.1.as_ref().map(|slot| slot.starts_at);
-        let found =
-            app.db.read(move |tx| slots::alternatives(tx, number, Some(user), near.unwrap_or(tx.now()), ALTERNATIVES));
+        let (by, number, slot) = (caller.asker(), step.0.number, step.1.clone());
+        let is_held = refusal.code == "already_booked";
+        let read = app.db.read(move |tx| {
+            let named = if by.is_staff { mentee_named(tx, &address) } else { Ok(by.user) };
+            let user = match named {
+                Err(unknown) if unknown.kind == Kind::Invalid => by.user,
+                other => other?,
+            };
+            let near = slot.as_ref().map_or(tx.now(), |slot| slot.starts_at);
+            let held = slot.filter(|_| is_held).map(|slot| held(tx, &by, user, &slot)).transpose()?.flatten();
+            Ok((slots::alternatives(tx, number, Some(user), near, ALTERNATIVES)?, held))
+        });
+        let (found, held) = read.await?;
         let label = |slot: &Slot| (slot.id.to_string(), stretch(slot.starts_at, slot.ends_at, &view.zone));
-        view.alternatives = found.await?.iter().map(label).collect();
+        view.alternatives = found.iter().map(label).collect();
+        view.held = held.map(|session| format!("/sessions/{session}"));
         // A new time is a new request: the old key would only bring back what came of the old one.
         view.key = uuid::Uuid::new_v4().simple().to_string();
         view.slot_id = String::new();

@@ -210,7 +210,7 @@ pub async fn show(
 ) -> Result<Response, Refusal> {
     let mut view = stored(&app, &caller, id).await?;
     let (session, _) = read(&app, &caller, id).await?;
-    if !query.booked.is_empty() && session.status.is_active() && session.party(caller.user.id).is_some() {
+    if !query.booked.is_empty() && session.status.is_active() {
         view.confirmed = Some(ConfirmedView {
             is_request: session.status == Status::Pending,
             other: view.other.name.clone(),
@@ -218,6 +218,8 @@ pub async fn show(
             zone_label: view.zone_label.clone(),
             there: view.there.clone(),
             invite: format!("/api/sessions/{id}/invite.ics"),
+            meeting_url: view.meeting_url.clone(),
+            change: (view.can_move || view.can_cancel).then_some("#change-title"),
         });
     }
     view.notice = match query.done.as_str() {

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use crate::web::layout::{Frame, When, highlight, page, portrait, time};
-use crate::web::pages::zones;
+use crate::web::pages::picker::open_times;
 
 /// One mentor among the results.
 #[derive(Clone, Debug, Default)]
@@ -113,6 +113,15 @@ pub struct MentorView {
     pub back: Option<String>,
 }
 
+impl MentorView {
+    /// The search to go back to, if it is one of this site.
+    pub(super) fn search(&self) -> Option<&str> {
+        self.back.as_deref().filter(|address| {
+            address.strip_prefix("/search").is_some_and(|rest| rest.is_empty() || rest.starts_with('?'))
+        })
+    }
+}
+
 /// One day that has open times.
 #[derive(Clone, Debug, Default)]
 pub struct DayView {
@@ -137,15 +146,13 @@ pub struct SlotView {
 
 /// How many topics a card shows before it says how many more there are.
 const SHOWN_TAGS: usize = 6;
-/// How many days the picker shows at once.
-const SHOWN_DAYS: usize = 8;
 /// How many free times a card shows: enough to see a pattern, few enough to fit beside the score.
 const SHOWN_TIMES: usize = 3;
 
 /// Draws a mentor's page.
 #[must_use]
 pub fn render(frame: &Frame<'_>, view: &MentorView) -> Markup {
-    let back = view.back.as_deref().filter(|address| is_search(address));
+    let back = view.search();
     page(
         frame,
         html! {
@@ -198,77 +205,6 @@ fn about(view: &MentorView) -> Markup {
                         dd { (view.zone) @if !view.local_now.label.is_empty() { ", where it is now " (time(&view.local_now)) } }
                     }
                 }
-            }
-        }
-    }
-}
-
-fn open_times(view: &MentorView) -> Markup {
-    html! {
-        section.panel.open-times #times aria-labelledby="times-title" {
-            h2 #times-title { "Open times" }
-            @if view.is_own {
-                p { "This is how others see you." }
-                p { a.button href="/availability" { "Change what you offer" } }
-            } @else if let Some(until) = &view.paused_until {
-                p { (view.name) " takes nobody new until " (until) "." }
-            } @else if view.days.is_empty() {
-                p { "No open times for now." }
-                p.soft { "New times appear here as soon as " (view.name) " offers them." }
-            } @else {
-                (picker(view))
-            }
-            @if !view.days.is_empty() { (zone_switch(view)) }
-        }
-    }
-}
-
-/// Draws the days as links and the times of one of them. Everything works by following links.
-fn picker(view: &MentorView) -> Markup {
-    let chosen = view.days.iter().position(|day| day.day.iso == view.chosen_day).unwrap_or(0);
-    // As many days as fit on a phone in a few rows, the chosen one among them.
-    let first = chosen / SHOWN_DAYS * SHOWN_DAYS;
-    let shown = &view.days[first..view.days.len().min(first + SHOWN_DAYS)];
-    let link = |day: &DayView| format!("/mentors/{}?day={}&tz={}#times", view.id, day.day.iso, view.viewer_zone);
-    html! {
-        nav.days aria-label="Days with open times" {
-            ul {
-                @for day in shown {
-                    li { a href=(link(day)) aria-current=[(day.day.iso == view.days[chosen].day.iso).then_some("date")] {
-                        (time(&day.day)) " " span { (day.slots.len()) @if day.slots.len() == 1 { " time" } @else { " times" } }
-                    } }
-                }
-            }
-            p.paging {
-                @if first > 0 { a href=(link(&view.days[first - 1])) rel="prev" { "Earlier days" } " " }
-                @if let Some(next) = view.days.get(first + SHOWN_DAYS) { a href=(link(next)) rel="next" { "Later days" } }
-            }
-        }
-        @let day = &view.days[chosen];
-        h3 #day-title { (time(&day.day)) }
-        ul.slots {
-            @for slot in &day.slots {
-                li {
-                    a.button data-testid="slot" href={ "/mentors/" (view.id) "/book?slot=" (slot.id) "&tz=" (view.viewer_zone) } {
-                        (time(&slot.when)) span.unseen { ", " (day.day.label) ", " (view.zone_label) } " " span { (places(slot)) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn zone_switch(view: &MentorView) -> Markup {
-    html! {
-        p.soft.small { "Shown in " (view.zone_label) "." }
-        details {
-            summary { "Show in another time zone" }
-            form.stack action={ "/mentors/" (view.id) "#times" } method="get" {
-                div.field {
-                    label for="tz" { "Time zone" }
-                    select #tz name="tz" { (zones::options(&view.viewer_zone)) }
-                }
-                button type="submit" { "Show" }
             }
         }
     }
@@ -451,23 +387,10 @@ fn work(title: &str, company: &str) -> String {
     [title, company].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" at ")
 }
 
-fn places(slot: &SlotView) -> String {
-    match (slot.capacity, slot.n_remaining) {
-        (..=1, _) => "one to one".into(),
-        (_, 1) => "1 place left".into(),
-        (_, n_remaining) => format!("{n_remaining} places left"),
-    }
-}
-
 /// Returns `industry_fit` as `Industry fit`.
 fn sentence_case(name: &str) -> String {
     let mut letters = name.chars().map(|letter| if letter == '_' { ' ' } else { letter });
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-/// Whether `address` leads to this site's search and nowhere else.
-fn is_search(address: &str) -> bool {
-    address.strip_prefix("/search").is_some_and(|rest| rest.is_empty() || rest.starts_with('?'))
 }
 
 #[cfg(test)]
@@ -558,28 +481,6 @@ mod tests {
             );
         }
         assert!(card(&hostile(), false).into_string().contains("shown as 87</th><td>86.7</td>"));
-    }
-
-    #[test]
-    fn a_mentor_page_lists_open_times_by_day() {
-        let when = |iso: &str, label: &str| When { iso: iso.into(), label: label.into() };
-        let group = SlotView {
-            id: "s1".into(),
-            when: when("2030-03-05T13:00:00Z", "14:00 to 14:45"),
-            capacity: 4,
-            n_remaining: 2,
-        };
-        let alone = SlotView {
-            id: "s1".into(),
-            when: when("2030-03-05T15:00:00Z", "16:00 to 16:45"),
-            capacity: 1,
-            n_remaining: 1,
-        };
-        let day = DayView { day: when("2030-03-05", "Tuesday 5 March"), slots: vec![group, alone] };
-        let document = render(&frame(), &MentorView { days: vec![day], ..MentorView::default() }).into_string();
-        assert_eq!(document.matches("data-testid=\"slot\"").count(), 2);
-        assert!(document.contains("2 places left") && document.contains("one to one"));
-        assert!(render(&frame(), &MentorView::default()).into_string().contains("No open times for now."));
     }
 
     #[test]

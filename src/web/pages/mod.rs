@@ -18,6 +18,7 @@ pub mod offering;
 pub mod onward;
 pub mod outbox;
 pub mod own;
+pub mod picker;
 pub mod pieces;
 pub mod problem;
 pub mod profile;
