@@ -24,7 +24,9 @@ fn house() -> TestApp {
 
 fn signature(secret: &str, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do").chain_update(body);
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    let halves = |bytes: &[u8]| bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    let bytes = mac.finalize().into_bytes();
+    format!("{:032x}{:032x}", halves(&bytes[..16]), halves(&bytes[16..]))
 }
 
 async fn send(house: &TestApp, body: &[u8], signatures: &[&str]) -> Answer {
