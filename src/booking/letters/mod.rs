@@ -234,8 +234,8 @@ fn fine_print(rules: &Rules, session: &Session, to: Party, occasion: Occasion) -
     }
     let notice = match to {
         Party::Mentee if rules.cancel_notice_hours > 0 => format!(
-            " You can do so until {} hours before the start; after that please write to your mentor through the \
-             program.",
+            " You can do so until {} hours before the start; after that only your mentor and those who run the \
+             program can.",
             rules.cancel_notice_hours
         ),
         _ => String::new(),
