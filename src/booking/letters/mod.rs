@@ -151,7 +151,8 @@ fn subject(session: &Session, to: Party, other: &str, occasion: Occasion, reader
         Occasion::Reminder(_) => format!("Your session with {other} on {day}"),
         Occasion::Ended => format!("Did your session with {other} take place?"),
         Occasion::FeedbackWanted => format!("How was your session with {other}?"),
-        Occasion::Confirmed | Occasion::Accepted | Occasion::Rescheduled(..) | Occasion::Cancelled { .. } => {
+        Occasion::Cancelled { .. } => format!("Called off: session with {other}, {day}"),
+        Occasion::Confirmed | Occasion::Accepted | Occasion::Rescheduled(..) => {
             format!("Mentoring session with {other}, {day}")
         }
     }

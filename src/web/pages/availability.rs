@@ -162,7 +162,7 @@ fn weekly(view: &AvailabilityView) -> Markup {
                 p.soft { "They become open times by themselves, as far ahead as you say. Sessions that are booked stay whatever you change." }
                 (form.summary(problem(view, Part::Hours)))
             }
-            form.panel.stack action={ "/availability/hours" (view.suffix) } method="post" {
+            form.panel.stack action={ "/availability/hours" (view.suffix) "#hours" } method="post" {
                 div.week #hours-rules {
                     @for ((day, name), windows) in DAYS.iter().zip(&view.week) {
                         fieldset.week-day {
@@ -222,7 +222,7 @@ fn single(view: &AvailabilityView) -> Markup {
     html! {
         section.setting #slot aria-labelledby="slot-title" {
             div { h2 #slot-title { "One more time" } (form.summary(problem(view, Part::Slot))) }
-            form.panel.stack action={ "/availability/slots" (view.suffix) } method="post" {
+            form.panel.stack action={ "/availability/slots" (view.suffix) "#slot" } method="post" {
                 (form.date("date", date).required())
                 div.pair {
                     (clock(form, "start", start))
@@ -303,7 +303,7 @@ fn pause(view: &AvailabilityView) -> Markup {
                 p { "Nobody new can book you until " (until) ". Sessions that are booked stay." }
                 (button(&format!("/availability/pause{}", view.suffix), "End the pause", ""))
             } @else {
-                form.panel.stack action={ "/availability/pause" (view.suffix) } method="post" {
+                form.panel.stack action={ "/availability/pause" (view.suffix) "#pause" } method="post" {
                     (form.date("until", "").required().hint("Sessions that are booked stay."))
                     button type="submit" { "Pause" }
                 }

@@ -146,8 +146,23 @@ pub async fn check(
         key: uuid::Uuid::new_v4().simple().to_string(),
         ..BookForm::default()
     };
+    if !is_open(&app, &caller, &step).await? {
+        let lost = Error::conflict("slot_taken", "That time is not open any more.");
+        return Ok(refused(&app, &caller, id, form, lost).await?);
+    }
     let view = view(&app, &caller, &step, form);
     Ok(Html(drawn(&app, &caller, &view).into_string()).into_response())
+}
+
+/// Whether the slot could be booked now: better said before somebody writes than after.
+async fn is_open(app: &App, caller: &Caller, (mentor, slot, _): &Step) -> Result<bool> {
+    let Some(slot) = slot.clone() else { return Ok(false) };
+    let is_staff = caller.user.role.is_staff();
+    let (number, viewer) = (mentor.number, (!is_staff).then_some(caller.user.id));
+    let until = slot.starts_at.plus_seconds(1);
+    let open = app.db.read(move |tx| slots::bookable(tx, number, viewer, slot.starts_at, until)).await?;
+    // Staff may book where notice and pauses bind others; what they cannot, booking itself tells them.
+    Ok(is_staff || !open.is_empty())
 }
 
 /// `POST /mentors/{id}/book`

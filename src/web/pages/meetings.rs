@@ -186,6 +186,9 @@ fn state(session: &Session, own: Option<Party>, now: Moment) -> &'static str {
         Status::NoShow => "The mentee did not come",
         Status::Cancelled => match session.cancelled_by.as_deref() {
             Some("expired") => "Ran out unanswered",
+            // Calendars never heard of it: it was only asked for.
+            Some("mentor") if session.sequence == 0 => "Declined",
+            Some("mentee") if session.sequence == 0 => "Taken back",
             Some("mentor") => "Called off by the mentor",
             Some("mentee") => "Called off by the mentee",
             _ => "Called off by the program",
@@ -295,7 +298,7 @@ async fn stored(app: &App, caller: &Caller, id: SessionId) -> Result<SessionView
         own_comment: mine.map_or_else(String::new, |it| it.comment.clone()),
         is_shared: mine.is_some_and(|it| it.is_shared),
         can_accept: session.status == Status::Pending && (own == Some(Party::Mentor) || is_staff),
-        can_cancel: can_change,
+        can_cancel: can_change && !(session.status == Status::Pending && own == Some(Party::Mentor)),
         can_move: can_change && !has_begun,
         can_complete: session.status == Status::Booked && has_begun && (own == Some(Party::Mentor) || is_staff),
         can_report_mentor: session.status == Status::Booked && has_begun && own == Some(Party::Mentee),
@@ -459,6 +462,10 @@ pub async fn choose(
     SignedIn(caller): SignedIn,
     Id(id): Id<SessionId>,
 ) -> Result<Response, Refusal> {
+    let (session, _) = read(&app, &caller, id).await?;
+    if !session.status.is_active() {
+        return Ok(Redirect::to(&format!("/sessions/{id}")).into_response());
+    }
     Ok(Html(choice(&app, &caller, id, None).await?.into_string()).into_response())
 }
 

@@ -106,7 +106,7 @@ pub fn render(frame: &Frame<'_>, view: &SessionsView) -> Markup {
                     @if !rows.is_empty() {
                         section.setting {
                             h2 { (name) }
-                            ul.rows.people { @for row in rows { (drawn(row)) } }
+                            ul.rows { @for row in rows { (drawn(row)) } }
                         }
                     }
                 }
