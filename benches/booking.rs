@@ -106,7 +106,7 @@ impl House {
         let matcher = self.app.matcher.clone();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
                 let mut number = 0;
                 while !is_over.load(Ordering::Relaxed) {
                     number += 1;
