@@ -108,12 +108,10 @@ pub fn fill(tx: &Tx<'_>, mentor: MentorNo) -> Result<u32> {
 pub fn fill_all(tx: &Tx<'_>, n_most: u32) -> Result<u32> {
     let mut n_made = 0;
     for mentor in store::stale(tx, tx.now().plus_seconds(-REFILL_SECONDS), n_most)? {
-        let moved = mentors::by_number(tx, mentor)?.map(|known| known.timezone);
-        if moved.is_some_and(|zone| store::week_zone(tx, mentor).is_ok_and(|named| !named.is_empty() && named != zone))
-        {
-            rezone(tx, mentor)?;
-        }
-        n_made += fill(tx, mentor)?;
+        let Some(known) = mentors::by_number(tx, mentor)? else { continue };
+        let named_in = store::week_zone(tx, mentor)?;
+        let has_moved = !named_in.is_empty() && named_in != known.timezone;
+        n_made += if has_moved { rezone(tx, &known)? } else { fill(tx, mentor)? };
     }
     Ok(n_made)
 }
@@ -127,15 +125,11 @@ pub fn is_due(tx: &Tx<'_>) -> Result<bool> {
 }
 
 /// Lays the hours out anew after a mentor has moved to another zone: nine o'clock stays nine o'clock, and the weekly
-/// cap counts by the weeks that they live by. The watch does so by itself before long.
-///
-/// # Errors
-/// Internal, where SQLite cannot.
-pub fn rezone(tx: &Tx<'_>, mentor: MentorNo) -> Result<()> {
-    let Some(known) = mentors::by_number(tx, mentor)? else { return Ok(()) };
-    let hours = store::hours(tx, mentor, known.timezone.clone())?;
-    super::rename_weeks(tx, &known)?;
-    settle(tx, &known, &hours).map(drop)
+/// cap counts by the weeks that they live by. Returns how many slots were made.
+fn rezone(tx: &Tx<'_>, mentor: &Mentor) -> Result<u32> {
+    let hours = store::hours(tx, mentor.number, mentor.timezone.clone())?;
+    super::rename_weeks(tx, mentor)?;
+    settle(tx, mentor, &hours)
 }
 
 /// Takes nobody new until then; `None` ends the pause.

@@ -211,8 +211,8 @@ pub async fn show(
     Id(id): Id<SessionId>,
     Query(query): Query<Done>,
 ) -> Result<Response, Refusal> {
-    let mut view = stored(&app, &caller, id).await?;
-    let (session, _) = read(&app, &caller, id).await?;
+    let (session, said) = read(&app, &caller, id).await?;
+    let mut view = view_of(&app, &caller, &session, &said);
     if !query.booked.is_empty() && session.status.is_active() {
         view.confirmed = Some(ConfirmedView {
             is_request: session.status == Status::Pending,
@@ -251,9 +251,13 @@ async fn read(app: &App, caller: &Caller, id: SessionId) -> Result<(Session, Vec
 /// What the page shows of what is stored.
 async fn stored(app: &App, caller: &Caller, id: SessionId) -> Result<SessionView> {
     let (session, said) = read(app, caller, id).await?;
+    Ok(view_of(app, caller, &session, &said))
+}
+
+fn view_of(app: &App, caller: &Caller, session: &Session, said: &[Feedback]) -> SessionView {
     let (now, by) = (app.db.clock().now(), caller.asker());
     let own = session.party(by.user);
-    let other = other_side(&session, own);
+    let other = other_side(session, own);
     let in_zone = caller.user.timezone.as_str();
     let there = stretch(session.starts_at, session.ends_at, &other.timezone).label;
     let when_here = stretch(session.starts_at, session.ends_at, in_zone);
@@ -266,11 +270,11 @@ async fn stored(app: &App, caller: &Caller, id: SessionId) -> Result<SessionView
     let is_closed = has_begun || (is_bound && is_late);
     let can_change = session.status.is_active() && (is_staff || !is_closed);
     let mine = said.iter().find(|it| own == Some(it.from));
-    Ok(SessionView {
+    SessionView {
         id: session.id.to_string(),
         other: person_view(other),
         mentor: own.is_none().then(|| person_view(&session.mentor)),
-        state: state(&session, own, now).to_owned(),
+        state: state(session, own, now).to_owned(),
         there: (there != when_here.label)
             .then(|| format!("{there}, {}", zone_label(&other.timezone, session.starts_at))),
         when: when_here,
@@ -306,7 +310,7 @@ async fn stored(app: &App, caller: &Caller, id: SessionId) -> Result<SessionView
         can_rate: session.status == Status::Completed && own.is_some(),
         has_invite: session.status == Status::Booked && own.is_some(),
         ..SessionView::default()
-    })
+    }
 }
 
 fn person_view(person: &Person) -> PersonView {
