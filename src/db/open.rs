@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_office_hours.sql"),
+    include_str!("migrations/0004_programs.sql"),
 ];
 
 /// Refuses an SQLite that may corrupt the file.
