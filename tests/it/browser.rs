@@ -291,3 +291,13 @@ async fn a_mentee_books_and_calls_off_without_scripts_on_a_phone() {
 async fn a_mentee_books_and_calls_off_with_scripts_at_a_desk() {
     books_and_calls_off(1280, true).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentee_books_and_calls_off_with_scripts_on_a_phone() {
+    books_and_calls_off(390, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentee_books_and_calls_off_without_scripts_at_a_desk() {
+    books_and_calls_off(1280, false).await;
+}
