@@ -16,6 +16,9 @@ pub fn zone_label(name: &str, at: Moment) -> String {
     let zone = zone(name);
     let offset = zone.offset_from_utc_datetime(&at.utc().naive_utc()).fix();
     let city = zone.name().replace('_', " ");
+    if zone == Tz::UTC {
+        return "UTC".to_owned();
+    }
     if offset.local_minus_utc() == 0 { format!("{city} (UTC)") } else { format!("{city} (UTC{offset})") }
 }
 
