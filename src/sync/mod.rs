@@ -3,6 +3,7 @@
 //! `import` write. Nothing is ever half applied.
 
 mod check;
+pub mod mapping;
 mod read;
 mod signature;
 
