@@ -42,9 +42,14 @@ impl Mapping {
         fields
     }
 
-    /// Tandem's names of the fields whose columns the operator has named: these are in the base, whatever its records hold.
-    pub(super) fn named(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().filter(|pair| pair.is_named && pair.column.is_some()).map(|pair| pair.name)
+    /// Every field that the base may have, with its column.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().filter_map(|pair| Some((pair.name, pair.column.as_deref()?)))
+    }
+
+    /// Whether the operator has named this field's column: it is in the base, whatever its records hold.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.0.iter().any(|pair| pair.name == name && pair.is_named && pair.column.is_some())
     }
 }
 
