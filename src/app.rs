@@ -13,6 +13,7 @@ use crate::demo::Demo;
 use crate::error::Result;
 use crate::mail::Post;
 use crate::matching::{Embedder, Matcher, Settings, vectors};
+use crate::sync::airtable::{Airtable, Pace};
 use crate::worker::Workers;
 
 /// Readers beside those that each question and page may need at once.
@@ -29,6 +30,8 @@ pub struct App {
     pub matcher: Arc<Matcher>,
     /// Takes letters away.
     pub post: Post,
+    /// The base that mentors come from, where there is one.
+    pub airtable: Option<Arc<Airtable>>,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
     /// Makes pictures of uploads.
@@ -74,11 +77,12 @@ impl App {
                 matcher.follow();
             }
         });
+        let airtable = Airtable::of(&config.sync, Pace::Real)?.map(Arc::new);
         let passwords = Passwords::new()?;
         let providers = Arc::new(Providers::new(&config.accounts.providers, &config.public_url(), PATIENCE)?);
         let demo = Demo::of(&db)?.map(Arc::new);
         let photos = Photos::default();
-        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, photos, providers, demo, lock })
+        Ok(Self { config: Arc::new(config), db, matcher, post, airtable, passwords, photos, providers, demo, lock })
     }
 
     /// Starts the background workers.
@@ -87,7 +91,8 @@ impl App {
     /// Internal, where threads cannot be had.
     pub fn start_workers(&self) -> Result<Workers> {
         let rules = Rules::of(&self.config);
-        Workers::start(&self.db, &self.matcher, &self.post, rules, self.config.worker_threads())
+        let n_threads = self.config.worker_threads();
+        Workers::start(&self.db, &self.matcher, &self.post, self.airtable.as_ref(), rules, n_threads)
     }
 
     /// Brings the directory to rest: the keyword index committed, the write-ahead log folded in.

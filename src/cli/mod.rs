@@ -11,6 +11,7 @@ mod matches;
 mod progress;
 mod reindex;
 mod serve;
+mod sync;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ enum Command {
     Match(matches::Args),
     /// Takes mentors or mentees in from a .jsonl or .csv file
     Import(import::Args),
+    /// Looks through the Airtable base and takes in what differs
+    Sync(sync::Args),
     /// Turns lines of text into vectors, one JSON array a line
     Embed(embed::Args),
     /// Measures ranking on graded questions
@@ -94,6 +97,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Demo(args) => demo::run(flags, args),
         Command::Match(args) => matches::run(flags, args),
         Command::Import(args) => import::run(flags, &args),
+        Command::Sync(args) => sync::run(flags, args),
         Command::Embed(args) => embed::run(flags, args),
         Command::Eval(args) => eval::run(flags, &args),
         Command::Bench(command) => bench::run(flags, command),

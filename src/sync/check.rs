@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{Kind, MentorRecord, Person};
 use crate::accounts::mentees::{Mentee, NewMentee};
 use crate::accounts::{check_email, check_name, check_timezone};
+use crate::config::MENTOR_FIELDS;
 use crate::error::{Error, Result};
 use crate::mentors::{
     Edit, Expertise, LONGEST_BIO, LONGEST_GOALS, LONGEST_LINE, MOST_SESSIONS_A_WEEK, Patch, Visibility, checked_list,
@@ -15,27 +16,6 @@ use crate::mentors::{
 
 /// The longest id of a record, in characters.
 const LONGEST_RECORD: usize = 100;
-
-/// The columns of a mentor, as Airtable names them.
-const MENTOR_FIELDS: &[&str] = &[
-    "Email",
-    "Name",
-    "Headline",
-    "Bio",
-    "Company",
-    "Title",
-    "Industries",
-    "Stage Focus",
-    "Languages",
-    "Timezone",
-    "Is Active",
-    "Expertise",
-    "Visibility",
-    "Load Cap Per Week",
-    "Photo URL",
-    "LinkedIn URL",
-    "Meeting URL",
-];
 
 /// The columns of a mentee.
 const MENTEE_FIELDS: &[&str] = &["Email", "Name", "Company", "Industry", "Stage", "Goals", "Timezone"];

@@ -2,7 +2,9 @@
 //! check says what is wrong with a payload, read takes files apart line by line, `apply` and
 //! `import` write. Nothing is ever half applied.
 
+pub mod airtable;
 mod check;
+pub mod mapping;
 mod read;
 mod signature;
 

@@ -6,8 +6,8 @@ use axum::routing::{get, post};
 use utoipa_axum::routes;
 
 use super::api::{
-    auth, availability, calendar, hours, logins, matches, mentors, oidc, operations, outbox, people, photos, profiles,
-    recovery, sessions, webhooks,
+    auth, availability, calendar, hours, logins, matches, mentors, notifications, oidc, operations, outbox, people,
+    photos, profiles, recovery, sessions, webhooks,
 };
 use super::limits::Rate;
 use super::pages::{arriving, booking, meetings, offering, own, safety, staff};
@@ -180,6 +180,10 @@ fn programs() -> Vec<Route> {
             .whose(Whose::Holder)
             .rate(Rate::Free)
             .body(webhooks::BODY_LIMIT),
+        Route::api(POST, "/api/webhooks/airtable/notifications", Who::Anyone, || routes!(notifications::notify))
+            .whose(Whose::Holder)
+            .rate(Rate::Free)
+            .body(notifications::BODY_LIMIT),
         Route::api(POST, "/api/cron/{task}", Who::Anyone, || routes!(webhooks::cron))
             .whose(Whose::Holder)
             .scope(Scope::CronRun)

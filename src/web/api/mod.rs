@@ -7,6 +7,7 @@ pub mod hours;
 pub mod logins;
 pub mod matches;
 pub mod mentors;
+pub mod notifications;
 pub mod oidc;
 pub mod operations;
 pub mod outbox;

@@ -17,7 +17,7 @@ use crate::audit::Actor;
 use crate::booking::{Rules, watch};
 use crate::error::{Error, Kind, Result};
 use crate::ids::MentorId;
-use crate::sync;
+use crate::sync::{self, airtable};
 use crate::web::error::Refusal;
 use crate::web::extract::Json;
 use crate::web::identity::{SignedIn, Via};
@@ -80,13 +80,13 @@ pub async fn airtable(State(app): State<App>, headers: HeaderMap, body: Bytes) -
     Ok(Json(Delivered { success: true, mentor_id: put.mentor, changed: put.has_changed }))
 }
 
-/// Runs a scheduled task now: `reminders`, `feedback-requests` or `expire-requests`. Tandem runs them by itself too;
-/// running one twice does nothing twice.
+/// Runs a scheduled task now: `reminders`, `feedback-requests`, `expire-requests` or `sync`, which only starts to look
+/// through the Airtable base. Tandem runs them by itself too; running one twice does nothing twice.
 #[utoipa::path(post, path = "/api/cron/{task}", tag = "operations",
-    params(("task" = String, Path, description = "`reminders`, `feedback-requests`, `expire-requests`")), responses(
+    params(("task" = String, Path, description = "`reminders`, `feedback-requests`, `expire-requests`, `sync`")), responses(
     (status = 200, description = "`{ran: true, …counts}`", body = Object),
     (status = 401, description = "`signed_out`: neither the secret nor a token with the scope `cron:run`", body = Problem),
-    (status = 404, description = "`task_unknown`, or no secret is set", body = Problem),
+    (status = 404, description = "`task_unknown`, `sync_not_set_up`, or no secret is set", body = Problem),
 ))]
 pub async fn cron(
     State(app): State<App>,
@@ -99,7 +99,7 @@ pub async fn cron(
     if !has_token {
         check_secret(&app.config.cron.secret, &headers)?;
     }
-    let rules = Rules::of(&app.config);
+    let (rules, has_airtable) = (Rules::of(&app.config), app.config.sync.has_airtable());
     let done = app.db.write(move |tx| {
         Ok(match task.as_str() {
             "reminders" => json!({ "ran": true, "reminders": watch::remind(tx, &rules)? }),
@@ -107,6 +107,13 @@ pub async fn cron(
             "expire-requests" => {
                 let (expired, warned) = watch::expire_requests(tx, &rules)?;
                 json!({ "ran": true, "expired": expired, "warned": warned })
+            }
+            "sync" if !has_airtable => {
+                return Err(Error::not_found("sync_not_set_up", "No Airtable base is set up here."));
+            }
+            "sync" => {
+                airtable::ask(tx, airtable::Source::Reconcile)?;
+                json!({ "ran": true, "queued": 1 })
             }
             _ => return Err(Error::not_found("task_unknown", "There is no such task.")),
         })
