@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::mail::Post;
 use crate::matching::{Embedder, Matcher, Settings, vectors};
 use crate::sync::airtable::{Airtable, Pace};
+use crate::sync::deliveries::Knocks;
 use crate::worker::Workers;
 
 /// Readers beside those that each question and page may need at once.
@@ -32,6 +33,8 @@ pub struct App {
     pub post: Post,
     /// The base that mentors come from, where there is one.
     pub airtable: Option<Arc<Airtable>>,
+    /// Deliveries that nobody has signed, until they are written down.
+    pub knocks: Arc<Knocks>,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
     /// Makes pictures of uploads.
@@ -82,7 +85,19 @@ impl App {
         let providers = Arc::new(Providers::new(&config.accounts.providers, &config.public_url(), PATIENCE)?);
         let demo = Demo::of(&db)?.map(Arc::new);
         let photos = Photos::default();
-        Ok(Self { config: Arc::new(config), db, matcher, post, airtable, passwords, photos, providers, demo, lock })
+        Ok(Self {
+            config: Arc::new(config),
+            db,
+            matcher,
+            post,
+            airtable,
+            passwords,
+            photos,
+            providers,
+            demo,
+            lock,
+            knocks: Arc::default(),
+        })
     }
 
     /// Starts the background workers.

@@ -25,6 +25,7 @@ pub const MENTOR_FIELDS: &[&str] = &[
     "Photo URL",
     "LinkedIn URL",
     "Meeting URL",
+    "Last Modified",
 ];
 
 /// Where the names begin.

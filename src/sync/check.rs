@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use super::{Kind, MentorRecord, Person};
@@ -46,7 +47,7 @@ pub(super) fn person(payload: &Value, kind: Option<Kind>, unknown: &mut BTreeSet
 ///
 /// # Errors
 /// `Invalid` with every wrong field.
-pub fn mentor_payload(payload: &Value, unknown: &mut BTreeSet<String>) -> Result<MentorRecord> {
+pub(super) fn mentor_payload(payload: &Value, unknown: &mut BTreeSet<String>) -> Result<MentorRecord> {
     let id = payload.get("recordId").and_then(Value::as_str).unwrap_or_default();
     let fields =
         payload.get("fields").and_then(Value::as_object).ok_or_else(|| Error::field("fields", "must be an object"))?;
@@ -84,7 +85,11 @@ fn mentor_record(id: &str, fields: &Map<String, Value>, unknown: &mut BTreeSet<S
         meeting_url: check.text("Meeting URL", |url| checked_url("Meeting URL", url)),
         paused_until: Patch::Keep,
     };
-    check.done(MentorRecord { record, edit })
+    let edited_ms = match check.text("Last Modified", milliseconds) {
+        Patch::Set(edited) => Some(edited),
+        Patch::Keep | Patch::Clear => None,
+    };
+    check.done(MentorRecord { record, edit, edited_ms })
 }
 
 fn mentee(fields: &Map<String, Value>, unknown: &mut BTreeSet<String>) -> Result<NewMentee> {
@@ -127,6 +132,13 @@ fn note_unknown(fields: &Map<String, Value>, known: &[&str], unknown: &mut BTree
     {
         unknown.insert(name.chars().take(60).collect());
     }
+}
+
+/// When a record was edited, in milliseconds since 1970.
+fn milliseconds(text: &str) -> Result<i64> {
+    DateTime::parse_from_rfc3339(text.trim())
+        .map(|time| time.timestamp_millis())
+        .map_err(|_| Error::field("Last Modified", "must be a time like 2030-03-04T09:00:00.000Z"))
 }
 
 fn visibility(text: &str) -> Result<Visibility> {

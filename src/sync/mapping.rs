@@ -42,6 +42,13 @@ impl Mapping {
         fields
     }
 
+    /// The same of a whole payload, `{recordId, fields: {…}}`; one without such fields stays as it is.
+    pub fn rename(&self, payload: &mut Value) {
+        if let Some(Value::Object(fields)) = payload.get_mut("fields") {
+            *fields = self.apply(std::mem::take(fields));
+        }
+    }
+
     /// Every field that the base may have, with its column.
     pub(super) fn columns(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().filter_map(|pair| Some((pair.name, pair.column.as_deref()?)))

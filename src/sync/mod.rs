@@ -4,6 +4,7 @@
 
 pub mod airtable;
 mod check;
+pub mod deliveries;
 pub mod mapping;
 mod read;
 mod signature;
@@ -17,7 +18,7 @@ use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::mentors::{self, Edit, Put};
 
-pub use check::mentor_payload;
+pub use mapping::Mapping;
 pub use read::{Format, format_of};
 pub use signature::is_signed;
 
@@ -31,7 +32,22 @@ pub struct MentorRecord {
     pub record: String,
     /// What it says.
     pub edit: Edit,
+    /// When it was last edited over there, in milliseconds since 1970, where it tells.
+    pub edited_ms: Option<i64>,
 }
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Whom it is about, and whether anything is different now.
+    pub put: Put,
+    /// Whether it tells of an edit before one that is here already, and was left out for that.
+    pub is_outdated: bool,
+}
+
+/// How far a base's clock may be ahead of this one, in milliseconds. An edit from farther in the future would keep
+/// out all that come after it.
+const FARTHEST_AHEAD_MS: i64 = 24 * 3_600 * 1_000;
 
 /// One person to import, checked.
 #[derive(Clone, Debug)]
@@ -76,12 +92,27 @@ pub struct Report {
     pub unknown_fields: Vec<String>,
 }
 
-/// Applies one record: the verb behind the webhook and the import alike.
+/// Applies one record: the verb behind the webhook and the import alike. An older edit that comes after a newer one
+/// changes nothing, where both tell when they were made.
 ///
 /// # Errors
-/// As `mentors::put`.
-pub fn apply(tx: &Tx<'_>, actor: &Actor, record: MentorRecord) -> Result<Put> {
-    mentors::put(tx, actor, &record.record, record.edit)
+/// As `mentors::put`; `Invalid` for an edit that was made tomorrow.
+pub fn apply(tx: &Tx<'_>, actor: &Actor, record: MentorRecord) -> Result<Applied> {
+    let Some(edited_ms) = record.edited_ms else {
+        let put = mentors::put(tx, actor, &record.record, record.edit)?;
+        return Ok(Applied { put, is_outdated: false });
+    };
+    if edited_ms > tx.now().unix() * 1_000 + FARTHEST_AHEAD_MS {
+        return Err(Error::field("Last Modified", "must not lie in the future"));
+    }
+    if let Some((mentor, number, known_ms)) = mentors::last_edit(tx, &record.record)?
+        && edited_ms < known_ms
+    {
+        return Ok(Applied { put: Put { mentor, number, has_changed: false }, is_outdated: true });
+    }
+    let put = mentors::put(tx, actor, &record.record, record.edit)?;
+    mentors::set_last_edit(tx, put.number, edited_ms)?;
+    Ok(Applied { put, is_outdated: false })
 }
 
 /// Imports a file of people: every good line goes in, every bad one is reported by its number.
@@ -164,7 +195,7 @@ fn write(tx: &Tx<'_>, actor: &Actor, people: Vec<(u64, Person)>) -> Result<Vec<O
 
 fn write_one(tx: &Tx<'_>, actor: &Actor, person: Person) -> Result<bool> {
     match person {
-        Person::Mentor(record) => apply(tx, actor, *record).map(|put| put.has_changed),
+        Person::Mentor(record) => apply(tx, actor, *record).map(|applied| applied.put.has_changed),
         Person::Mentee(mentee) => mentees::put(tx, actor, &mentee),
     }
 }

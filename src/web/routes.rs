@@ -10,7 +10,7 @@ use super::api::{
     photos, profiles, recovery, sessions, webhooks,
 };
 use super::limits::Rate;
-use super::pages::{arriving, booking, meetings, offering, own, safety, staff};
+use super::pages::{arriving, booking, meetings, offering, own, safety, staff, syncing};
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
 use crate::accounts::tokens::Scope;
@@ -214,6 +214,9 @@ fn staff_interface() -> Vec<Route> {
         Route::api(POST, "/api/admin/outbox/{id}/retry", Who::STAFF, || routes!(outbox::retry))
             .scope(Scope::StaffWrite),
         Route::api(GET, "/api/admin/jobs", Who::STAFF, || routes!(people::queue)).scope(Scope::StaffRead),
+        Route::api(GET, "/api/admin/sync", Who::STAFF, || routes!(webhooks::log)).scope(Scope::StaffRead),
+        Route::api(POST, "/api/admin/sync/{id}/replay", Who::STAFF, || routes!(webhooks::replay))
+            .scope(Scope::StaffWrite),
     ]
 }
 
@@ -322,6 +325,9 @@ fn pages_of_staff() -> Vec<Route> {
             .guarded(),
         Route::page(GET, "/admin/audit", Who::STAFF, || get(staff::audit_log)),
         Route::page(GET, "/admin/audit.csv", Who::ADMINS, || get(staff::audit_file)).guarded(),
+        Route::page(GET, "/admin/sync", Who::STAFF, || get(syncing::log)),
+        Route::page(POST, "/admin/sync/look", Who::STAFF, || post(syncing::look)),
+        Route::page(POST, "/admin/sync/{id}/replay", Who::STAFF, || post(syncing::replay)),
         Route::page(GET, "/admin/outbox", Who::STAFF, || get(staff::letters)),
         Route::page(GET, "/admin/outbox/{id}", Who::STAFF, || get(staff::letter)),
         Route::page(POST, "/admin/outbox/{id}/retry", Who::STAFF, || post(staff::retry_letter)),

@@ -16,6 +16,8 @@ use tandem::db::Tx;
 use tandem::error::{Error, Result};
 use tandem::ids::{LoginId, TokenId, UserId};
 use tandem::mail::{self, Letter, Letterhead, Piece};
+use tandem::sync::Mapping;
+use tandem::sync::deliveries::{self, Source};
 use tandem::web::route::{BODY_LIMIT, FRESH_SECONDS, Handler, Route, Who, Whose};
 use tandem::web::routes;
 
@@ -73,6 +75,10 @@ impl Program {
         };
         let head = Letterhead::of(&house.app.config);
         house.app.db.write_here(|tx| mail::queue(tx, &head, &letter)).expect("queued");
+        let body = format!("{{\"recordId\":\"{SECRET}\"}}");
+        let (mapping, failure) = (Mapping::of(&house.app.config.sync), Error::busy("busy", "Not just now."));
+        let failed = |tx: &Tx<'_>| deliveries::failed(tx, Source::Webhook, &mapping, body.as_bytes(), &failure);
+        house.app.db.write_here(failed).expect("written down");
         house.work();
         let read = |tx: &Tx<'_>| {
             let sql =
@@ -115,6 +121,8 @@ impl Program {
                 ("users", "{id}") | ("profiles" | "photos", "{userId}") => owner.id.to_string(),
                 ("{userId}", "{version}") => VERSION.to_owned(),
                 ("outbox", "{id}") => self.letter.to_string(),
+                // The only delivery there is.
+                ("sync", "{id}") => "1".to_owned(),
                 ("availability" | "slots", "{id}") => owner.slot.clone(),
                 ("sessions", "{id}") => owner.session.clone(),
                 ("cal", "{name}") => format!("{}.ics", owner.feed),

@@ -9,6 +9,7 @@ mod booking_pages;
 mod booking_races;
 mod booking_servers;
 mod browser;
+mod deliveries;
 mod forms;
 mod guessing;
 mod held_sessions;

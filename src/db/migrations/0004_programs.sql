@@ -21,7 +21,7 @@ create index deliveries_by_age on deliveries (received_at);
 
 -- When the record that a mentor comes from was last edited over there, where deliveries tell: an older edit that
 -- arrives later is left out.
-alter table mentors add column record_edited_at integer;
+alter table mentors add column record_edited_ms integer; -- milliseconds: a base counts finer than whole seconds
 
 -- Addresses of other programs that are told what happens here.
 create table hooks (

@@ -12,6 +12,7 @@ use crate::db::{Change, Db, Tx};
 use crate::error::{Error, Kind, Result};
 use crate::ids::MentorNo;
 use crate::mentors::{self, Edit, Mentor, Patch, Put};
+use crate::sync::deliveries::{self, Noted};
 use crate::sync::mapping::Mapping;
 use crate::sync::{apply, check, describe};
 
@@ -126,16 +127,13 @@ impl<'a> Round<'a> {
         if payload.to_string().len() > LONGEST_RECORD {
             return Err(Error::too_large("The record is larger than 1 MiB."));
         }
-        if let Value::Object(fields) = &mut payload["fields"] {
-            let mapped = self.mapping.apply(std::mem::take(fields));
-            *fields = mapped;
-        }
+        self.mapping.rename(&mut payload);
         let record = check::mentor_payload(&payload, unknown)?;
-        let put = apply(tx, &self.actor, record)?;
-        if put.has_changed && self.touched.contains(&put.number) {
+        let applied = apply(tx, &self.actor, record)?;
+        if applied.put.has_changed && self.touched.contains(&applied.put.number) {
             return Err(Error::conflict("changed_meanwhile", "They were changed here while the table was read."));
         }
-        Ok(put)
+        Ok(applied.put)
     }
 
     /// Hides those who are gone, unless they came back or were changed meanwhile.
@@ -176,21 +174,28 @@ impl<'a> Round<'a> {
         unknown: &BTreeSet<String>,
         outcome: Outcome,
     ) -> Result<()> {
-        let source = self.order.source.name();
+        let source = self.order.source.into();
+        let body = payload.map(Value::to_string).filter(|body| body.len() <= LONGEST_RECORD);
+        let body = body.as_deref().map(str::as_bytes);
+        let log = |mentor, result, refusal| {
+            deliveries::note(tx, &Noted { source, record: Some(record), mentor, result, refusal, unknown, body })
+        };
         match outcome {
+            // The log would be nothing but these.
             Outcome::Taken(put) if !put.has_changed => self.report.unchanged += 1,
             Outcome::Taken(put) => {
-                tracing::debug!(source, record, fields = ?unknown, "a record was taken in");
+                log(Some(put.number), deliveries::Outcome::Changed, None)?;
                 self.report.changed.push(changed(tx, record, &put)?);
             }
             Outcome::Later => self.report.later += 1,
             Outcome::Refused(refusal) => {
-                let has_payload = payload.is_some();
-                tracing::warn!(source, record, has_payload, code = refusal.code, "a record was refused: {refusal}");
+                tracing::warn!(?source, record, code = refusal.code, "a record was refused: {refusal}");
+                log(None, deliveries::Outcome::Refused, Some(&refusal))?;
                 let reason = describe(&refusal);
                 self.report.refused.push(Refused { record: record.to_owned(), code: refusal.code, reason });
             }
             Outcome::Hidden(mentor) => {
+                log(Some(mentor.number), deliveries::Outcome::Changed, None)?;
                 let (record, mentor_id, name) = (record.to_owned(), mentor.id, mentor.name);
                 self.report.hidden.push(Hidden { record, mentor_id, name });
             }

@@ -6,8 +6,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
 use super::operations::Problem;
+use super::webhooks::knock;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::sync::deliveries::Source;
 use crate::sync::{self, airtable};
 use crate::web::error::Refusal;
 
@@ -36,7 +38,7 @@ pub async fn notify(State(app): State<App>, headers: HeaderMap, body: Bytes) -> 
     let mut signatures = headers.get_all(SIGNATURE).iter();
     let signature = signatures.next().and_then(|it| it.to_str().ok()?.strip_prefix("hmac-sha256="));
     if signatures.next().is_some() || !sync::is_signed(&[key], &body, signature.unwrap_or_default()) {
-        return Err(Error::unauthorized("bad_signature", "The signature is not that of this body.").into());
+        return Err(knock(&app, Source::Notification).await?.into());
     }
     // What it says beyond that is nothing that the base does not say itself.
     app.db.write(|tx| airtable::ask(tx, airtable::Source::Notification)).await?;

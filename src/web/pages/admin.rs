@@ -71,7 +71,7 @@ pub fn head(frame: &Frame<'_>, title: &str) -> Markup {
     let is_admin = frame.viewer.is_some_and(|viewer| viewer.role == "admin");
     let mut links = vec![("/admin", "Overview")];
     links.extend(is_admin.then_some(("/admin/users", "Users")));
-    links.extend([("/admin/outbox", "Letters"), ("/admin/audit", "Audit log")]);
+    links.extend([("/admin/outbox", "Letters"), ("/admin/sync", "Sync"), ("/admin/audit", "Audit log")]);
     html! {
         h1 { (title) }
         (tabs("Program", frame.path, &links))

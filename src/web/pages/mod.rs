@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod admin_audit;
+pub mod admin_sync;
 pub mod admin_users;
 pub mod arriving;
 pub mod availability;
@@ -33,6 +34,7 @@ pub mod show;
 pub mod signin;
 pub mod signup;
 pub mod staff;
+pub mod syncing;
 pub mod tokens;
 pub mod zones;
 

@@ -29,12 +29,13 @@ use crate::web::identity::{self, Admin, Caller, Pm};
 use crate::web::next::local_path;
 
 /// How times are written here.
-const FORMAT: &str = "%-d %b %Y, %H:%M";
+pub(super) const FORMAT: &str = "%-d %b %Y, %H:%M";
 
 /// Letters on a page.
 const LETTERS: u32 = 50;
 
-fn page(
+/// Draws one of the staff pages for whoever looks.
+pub(super) fn page(
     app: &App,
     caller: &Caller,
     title: &str,
