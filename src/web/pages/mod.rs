@@ -10,6 +10,7 @@ pub mod booking;
 pub mod confirm;
 pub mod fields;
 pub mod home;
+pub mod hooks;
 pub mod links;
 pub mod meetings;
 pub mod mentor;
@@ -33,6 +34,7 @@ pub mod show;
 pub mod signin;
 pub mod signup;
 pub mod staff;
+pub mod telling;
 pub mod tokens;
 pub mod zones;
 
