@@ -11,6 +11,7 @@ use crate::config::{Config, Tier};
 use crate::db::{Db, DirectoryLock};
 use crate::demo::Demo;
 use crate::error::Result;
+use crate::hooks;
 use crate::mail::Post;
 use crate::matching::{Embedder, Matcher, Settings, vectors};
 use crate::sync::airtable::{Airtable, Pace};
@@ -31,6 +32,8 @@ pub struct App {
     pub matcher: Arc<Matcher>,
     /// Takes letters away.
     pub post: Post,
+    /// Tells other programs.
+    pub hook_post: hooks::Post,
     /// The base that mentors come from, where there is one.
     pub airtable: Option<Arc<Airtable>>,
     /// Deliveries that nobody has signed, until they are written down.
@@ -85,18 +88,20 @@ impl App {
         let providers = Arc::new(Providers::new(&config.accounts.providers, &config.public_url(), PATIENCE)?);
         let demo = Demo::of(&db)?.map(Arc::new);
         let photos = Photos::default();
+        let hook_post = hooks::Post::new(config.hooks.allow_private);
         Ok(Self {
             config: Arc::new(config),
             db,
             matcher,
             post,
+            hook_post,
             airtable,
+            knocks: Arc::default(),
             passwords,
             photos,
             providers,
             demo,
             lock,
-            knocks: Arc::default(),
         })
     }
 
@@ -107,7 +112,8 @@ impl App {
     pub fn start_workers(&self) -> Result<Workers> {
         let rules = Rules::of(&self.config);
         let n_threads = self.config.worker_threads();
-        Workers::start(&self.db, &self.matcher, &self.post, self.airtable.as_ref(), rules, n_threads)
+        let airtable = self.airtable.as_ref();
+        Workers::start(&self.db, &self.matcher, &self.post, &self.hook_post, airtable, rules, n_threads)
     }
 
     /// Brings the directory to rest: the keyword index committed, the write-ahead log folded in.

@@ -1,6 +1,8 @@
 //! The second front door: threads that claim jobs and hand each to its room. A job that fails or
 //! panics is handed back and tried again; the thread lives on.
 
+mod hooks;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -10,11 +12,14 @@ use std::time::{Duration, Instant};
 use crate::booking::{Rules, watch};
 use crate::db::{Db, Tx};
 use crate::error::{Error, OrInternal, Result};
+use crate::hooks::Post as HookPost;
 use crate::ids::MentorNo;
 use crate::jobs::{self, Job, Kind, Lane};
 use crate::mail::{self, Post};
 use crate::matching::Matcher;
 use crate::sync::airtable::{Airtable, Order, Source};
+
+pub use hooks::tell;
 
 /// How long a worker sleeps when nothing wakes it: retries fall due by themselves.
 const NAP: Duration = Duration::from_millis(500);
@@ -50,8 +55,8 @@ impl Bell {
 }
 
 impl Workers {
-    /// Starts `n_threads` workers, one more for letters and, where there is one, one for the Airtable base, after
-    /// letting go of what a process before this one held.
+    /// Starts `n_threads` workers, one more for letters, one that tells other programs and, where there is one, one
+    /// for the Airtable base, after letting go of what a process before this one held.
     ///
     /// # Errors
     /// Internal, where the database or a thread cannot be had.
@@ -59,6 +64,7 @@ impl Workers {
         db: &Db,
         matcher: &Arc<Matcher>,
         post: &Post,
+        hook_post: &HookPost,
         airtable: Option<&Arc<Airtable>>,
         rules: Rules,
         n_threads: usize,
@@ -83,6 +89,11 @@ impl Workers {
                 .or_internal("starting a worker")?;
             workers.threads.push(thread);
         }
+        let (herald_db, hook_post, bell) = (db.clone(), hook_post.clone(), Arc::clone(&workers.bell));
+        let herald = std::thread::Builder::new()
+            .name("herald".to_owned())
+            .spawn(move || hooks::keep_telling(&herald_db, &hook_post, &bell));
+        workers.threads.push(herald.or_internal("starting the herald")?);
         let (db, bell, airtable) = (db.clone(), Arc::clone(&workers.bell), airtable.cloned());
         let watchman = std::thread::Builder::new()
             .name("watch".to_owned())

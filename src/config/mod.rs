@@ -44,6 +44,8 @@ pub struct Config {
     pub booking: Booking,
     /// Programs that push mentors.
     pub sync: Sync,
+    /// Programs that are told what happens.
+    pub hooks: Hooks,
     /// The endpoint for schedulers.
     pub cron: Cron,
     /// The meaning model's engine.
@@ -176,6 +178,14 @@ pub struct Sync {
     /// The base's column for each of Tandem's fields that has another name there.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,
+}
+
+/// `[hooks]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hooks {
+    /// Whether addresses may lie in one's own network, and be http.
+    pub allow_private: bool,
 }
 
 /// `[cron]`

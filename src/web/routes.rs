@@ -6,11 +6,11 @@ use axum::routing::{get, post};
 use utoipa_axum::routes;
 
 use super::api::{
-    auth, availability, calendar, hours, logins, matches, mentors, notifications, oidc, operations, outbox, people,
-    photos, profiles, recovery, sessions, webhooks,
+    auth, availability, calendar, hooks, hours, logins, matches, mentors, notifications, oidc, operations, outbox,
+    people, photos, profiles, recovery, sessions, webhooks,
 };
 use super::limits::Rate;
-use super::pages::{arriving, booking, meetings, offering, own, safety, staff, syncing};
+use super::pages::{arriving, booking, meetings, offering, own, safety, staff, syncing, telling};
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
 use crate::accounts::tokens::Scope;
@@ -36,12 +36,14 @@ pub fn table() -> Vec<Route> {
         sessions_of_people(),
         programs(),
         staff_interface(),
+        other_programs(),
         operations(),
         pages_of_everybody(),
         pages_of_accounts(),
         pages_of_ones_own(),
         pages_of_office_hours(),
         pages_of_staff(),
+        pages_of_other_programs(),
     ]
     .concat()
 }
@@ -220,6 +222,19 @@ fn staff_interface() -> Vec<Route> {
     ]
 }
 
+fn other_programs() -> Vec<Route> {
+    let (reads, writes) = (Scope::StaffRead, Scope::StaffWrite);
+    vec![
+        Route::api(GET, "/api/admin/hooks", Who::ADMINS, || routes!(hooks::list)).scope(reads),
+        Route::api(POST, "/api/admin/hooks", Who::ADMINS, || routes!(hooks::create)).scope(writes).guarded(),
+        Route::api(PATCH, "/api/admin/hooks/{id}", Who::ADMINS, || routes!(hooks::change)).scope(writes).guarded(),
+        Route::api(DELETE, "/api/admin/hooks/{id}", Who::ADMINS, || routes!(hooks::remove)).scope(writes).guarded(),
+        Route::api(POST, "/api/admin/hooks/{id}/test", Who::ADMINS, || routes!(hooks::test)).scope(writes),
+        Route::api(GET, "/api/admin/hooks/{id}/letters", Who::ADMINS, || routes!(hooks::letters)).scope(reads),
+        Route::api(POST, "/api/admin/hooks/letters/{id}/retry", Who::ADMINS, || routes!(hooks::retry)).scope(writes),
+    ]
+}
+
 fn operations() -> Vec<Route> {
     vec![
         Route::api(GET, "/healthz", Who::Anyone, || routes!(operations::healthz)).rate(Rate::Free),
@@ -331,5 +346,19 @@ fn pages_of_staff() -> Vec<Route> {
         Route::page(GET, "/admin/outbox", Who::STAFF, || get(staff::letters)),
         Route::page(GET, "/admin/outbox/{id}", Who::STAFF, || get(staff::letter)),
         Route::page(POST, "/admin/outbox/{id}/retry", Who::STAFF, || post(staff::retry_letter)),
+    ]
+}
+
+fn pages_of_other_programs() -> Vec<Route> {
+    vec![
+        Route::page(GET, "/admin/hooks", Who::ADMINS, || get(telling::list)),
+        Route::page(POST, "/admin/hooks", Who::ADMINS, || post(telling::add)).guarded(),
+        Route::page(GET, "/admin/hooks/{id}", Who::ADMINS, || get(telling::show)),
+        Route::page(POST, "/admin/hooks/{id}", Who::ADMINS, || post(telling::change)).guarded(),
+        Route::page(POST, "/admin/hooks/{id}/switch", Who::ADMINS, || post(telling::switch)).guarded(),
+        Route::page(POST, "/admin/hooks/{id}/secret", Who::ADMINS, || post(telling::renew_secret)).guarded(),
+        Route::page(POST, "/admin/hooks/{id}/remove", Who::ADMINS, || post(telling::remove)).guarded(),
+        Route::page(POST, "/admin/hooks/{id}/test", Who::ADMINS, || post(telling::test)),
+        Route::page(POST, "/admin/hooks/letters/{id}/retry", Who::ADMINS, || post(telling::retry)),
     ]
 }

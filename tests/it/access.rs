@@ -14,6 +14,7 @@ use tandem::audit::Actor;
 use tandem::booking::feeds;
 use tandem::db::Tx;
 use tandem::error::{Error, Result};
+use tandem::hooks;
 use tandem::ids::{LoginId, TokenId, UserId};
 use tandem::mail::{self, Letter, Letterhead, Piece};
 use tandem::sync::Mapping;
@@ -51,6 +52,8 @@ pub struct Program {
     pub house: TestApp,
     mentor: String,
     letter: i64,
+    hook: String,
+    hook_letter: i64,
 }
 
 /// How a caller shows who they are.
@@ -86,7 +89,14 @@ impl Program {
             Ok(tx.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
         };
         let (mentor, letter) = house.app.db.read_here(read).expect("read");
-        Self { house, mentor, letter }
+        // Its address is nobody's business but the admins'.
+        let add = |tx: &Tx<'_>| {
+            let (post, by) = (&house.app.hook_post, Actor::default());
+            let (hook, _) = hooks::add(tx, post, &by, &format!("https://{SECRET}.example.org/"), &[])?;
+            Ok((hook.id.to_string(), hooks::test(tx, &by, hook.id)?.id))
+        };
+        let (hook, hook_letter) = house.app.db.write_here(add).expect("set up");
+        Self { house, mentor, letter, hook, hook_letter }
     }
 
     /// Somebody in whose every field `word` stands, with a login of their own beside the one they call by.
@@ -120,6 +130,8 @@ impl Program {
                 ("tokens", "{id}") => owner.token.to_string(),
                 ("users", "{id}") | ("profiles" | "photos", "{userId}") => owner.id.to_string(),
                 ("{userId}", "{version}") => VERSION.to_owned(),
+                ("hooks", "{id}") => self.hook.clone(),
+                ("letters", "{id}") => self.hook_letter.to_string(),
                 ("outbox", "{id}") => self.letter.to_string(),
                 // The only delivery there is.
                 ("sync", "{id}") => "1".to_owned(),

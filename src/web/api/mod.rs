@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod availability;
 pub mod calendar;
+pub mod hooks;
 pub mod hours;
 pub mod logins;
 pub mod matches;

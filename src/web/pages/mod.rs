@@ -11,6 +11,7 @@ pub mod booking;
 pub mod confirm;
 pub mod fields;
 pub mod home;
+pub mod hooks;
 pub mod links;
 pub mod meetings;
 pub mod mentor;
@@ -35,6 +36,7 @@ pub mod signin;
 pub mod signup;
 pub mod staff;
 pub mod syncing;
+pub mod telling;
 pub mod tokens;
 pub mod zones;
 
