@@ -3,9 +3,12 @@
 //! the rows, one line in the change log, one job that makes the vectors.
 
 mod arrivals;
+pub mod bulk;
+pub mod directory;
 mod fields;
 pub mod profiles;
 mod store;
+pub mod tags;
 mod traces;
 
 use serde::{Deserialize, Deserializer, Serialize};
