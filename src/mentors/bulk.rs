@@ -58,7 +58,9 @@ pub fn apply(tx: &Tx<'_>, actor: &Actor, asker: &Asker, ids: &[MentorId], deed: 
     if ids.is_empty() {
         return Err(Error::field("id", "must name at least one mentor: tick the boxes first"));
     }
-    each(tx, actor, asker, ids.iter().copied(), |mentor| Ok(changed_by(mentor, &deed).map(|it| (it, former(mentor, &deed)))))
+    each(tx, actor, asker, ids.iter().copied(), |mentor| {
+        Ok(changed_by(mentor, &deed).map(|it| (it, former(mentor, &deed))))
+    })
 }
 
 /// Puts back what `deed` has changed. Whoever is not as the deed left them is left out.
@@ -162,12 +164,14 @@ fn changed_by(mentor: &Mentor, deed: &Deed) -> Option<MentorChange> {
     };
     let none = MentorChange::default();
     match deed {
-        Deed::Active(is_active) => (profile.is_active != *is_active)
-            .then(|| MentorChange { active: Patch::Set(*is_active), ..none }),
+        Deed::Active(is_active) => {
+            (profile.is_active != *is_active).then(|| MentorChange { active: Patch::Set(*is_active), ..none })
+        }
         Deed::Pause(until) => (profile.paused_until != *until)
             .then(|| MentorChange { paused_until: until.map_or(Patch::Clear, Patch::Set), ..none }),
-        Deed::Visibility(visibility) => (profile.visibility != *visibility)
-            .then(|| MentorChange { visibility: Patch::Set(*visibility), ..none }),
+        Deed::Visibility(visibility) => {
+            (profile.visibility != *visibility).then(|| MentorChange { visibility: Patch::Set(*visibility), ..none })
+        }
         Deed::AddTag(tag) => (!profile.expertise.iter().any(|it| is_tag(&it.area, tag))).then(|| {
             let mut tags = tags();
             tags.push(ExpertiseChange::plain(tag.clone()));

@@ -7,10 +7,10 @@ use utoipa_axum::routes;
 
 use super::api::{
     auth, availability, calendar, hours, logins, matches, mentors, oidc, operations, outbox, people, photos, profiles,
-    recovery, sessions, webhooks,
+    recovery, sessions, tags, webhooks,
 };
 use super::limits::Rate;
-use super::pages::{arriving, booking, meetings, offering, own, safety, staff};
+use super::pages::{arriving, booking, directory, editing, meetings, offering, own, safety, staff, tagging};
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
 use crate::accounts::tokens::Scope;
@@ -42,6 +42,7 @@ pub fn table() -> Vec<Route> {
         pages_of_ones_own(),
         pages_of_office_hours(),
         pages_of_staff(),
+        pages_on_mentors(),
     ]
     .concat()
 }
@@ -210,6 +211,8 @@ fn staff_interface() -> Vec<Route> {
         Route::api(POST, "/api/admin/outbox/{id}/retry", Who::STAFF, || routes!(outbox::retry))
             .scope(Scope::StaffWrite),
         Route::api(GET, "/api/admin/jobs", Who::STAFF, || routes!(people::queue)).scope(Scope::StaffRead),
+        Route::api(GET, "/api/admin/tags", Who::STAFF, || routes!(tags::list)).scope(Scope::StaffRead),
+        Route::api(POST, "/api/admin/tags/merge", Who::STAFF, || routes!(tags::merge)).scope(Scope::StaffWrite),
     ]
 }
 
@@ -321,5 +324,23 @@ fn pages_of_staff() -> Vec<Route> {
         Route::page(GET, "/admin/outbox", Who::STAFF, || get(staff::letters)),
         Route::page(GET, "/admin/outbox/{id}", Who::STAFF, || get(staff::letter)),
         Route::page(POST, "/admin/outbox/{id}/retry", Who::STAFF, || post(staff::retry_letter)),
+    ]
+}
+
+/// Mentors as those who run the program see and change them.
+fn pages_on_mentors() -> Vec<Route> {
+    let staff = |method, path, handler| Route::page(method, path, Who::STAFF, handler);
+    vec![
+        staff(GET, "/admin/mentors", || get(directory::list)),
+        staff(POST, "/admin/mentors/bulk", || post(directory::change)).body(directory::BODY_LIMIT),
+        staff(POST, "/admin/mentors/bulk/undo", || post(directory::take_back)).body(directory::BODY_LIMIT),
+        staff(GET, "/admin/mentors/new", || get(editing::new)),
+        staff(POST, "/admin/mentors/new", || post(editing::add)),
+        staff(GET, "/admin/mentors/{id}", || get(editing::show)),
+        staff(POST, "/admin/mentors/{id}", || post(editing::save)),
+        staff(GET, "/admin/tags", || get(tagging::list)),
+        staff(GET, "/admin/tags/change", || get(tagging::preview)),
+        staff(POST, "/admin/tags/change", || post(tagging::change)),
+        staff(POST, "/admin/tags/undo", || post(tagging::undo)),
     ]
 }

@@ -85,8 +85,7 @@ fn a_change_is_undone_as_it_was_once_and_only_the_last_one() {
     let (db, _directory) = three_writings();
     let before = lists(&db);
     for into in [Some("fundraising"), Some("capital"), None] {
-        let done =
-            db.write_here(|tx| change(tx, &nobody(), Kind::Expertise, "fund raising", into)).expect("changed");
+        let done = db.write_here(|tx| change(tx, &nobody(), Kind::Expertise, "fund raising", into)).expect("changed");
         assert_ne!(lists(&db), before);
         assert_eq!(db.write_here(|tx| undo(tx, &nobody(), done.undo)).expect("undone"), 2, "{into:?}");
         assert_eq!(lists(&db), before, "{into:?}");
@@ -124,8 +123,7 @@ fn a_tag_nobody_has_and_a_name_that_cannot_be_are_refused() {
         let refusal = db.write_here(|tx| change(tx, &nobody(), Kind::Expertise, from, into)).expect_err("refused");
         assert_eq!(refusal.code, code, "{from} {into:?}");
     }
-    let refusal =
-        db.write_here(|tx| merge(tx, &nobody(), Kind::Expertise, "pricing", "nowhere")).expect_err("refused");
+    let refusal = db.write_here(|tx| merge(tx, &nobody(), Kind::Expertise, "pricing", "nowhere")).expect_err("refused");
     assert_eq!(refusal.code, "tag_unknown");
 }
 

@@ -15,4 +15,5 @@ pub mod photos;
 pub mod profiles;
 pub mod recovery;
 pub mod sessions;
+pub mod tags;
 pub mod webhooks;

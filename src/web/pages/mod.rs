@@ -2,12 +2,17 @@
 
 pub mod admin;
 pub mod admin_audit;
+pub mod admin_mentor;
+pub mod admin_mentors;
+pub mod admin_tags;
 pub mod admin_users;
 pub mod arriving;
 pub mod availability;
 pub mod book;
 pub mod booking;
 pub mod confirm;
+pub mod directory;
+pub mod editing;
 pub mod fields;
 pub mod home;
 pub mod links;
@@ -33,6 +38,7 @@ pub mod show;
 pub mod signin;
 pub mod signup;
 pub mod staff;
+pub mod tagging;
 pub mod tokens;
 pub mod zones;
 

@@ -34,7 +34,7 @@ const FORMAT: &str = "%-d %b %Y, %H:%M";
 /// Letters on a page.
 const LETTERS: u32 = 50;
 
-fn page(
+pub(super) fn page(
     app: &App,
     caller: &Caller,
     title: &str,
