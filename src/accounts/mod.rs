@@ -1,6 +1,7 @@
 //! People: who they are, how they sign in, what they may do. Passwords are kept as argon2id
 //! hashes and sign-ins as hashes of their secrets; neither can be read back.
 
+pub mod books;
 mod changes;
 mod holdings;
 mod letters;

@@ -68,10 +68,10 @@ pub(super) fn run(flags: Flags, args: &Args) -> Result<()> {
         }
         app.rest()?;
     }
-    if report.errors.is_empty() {
+    if report.refused == 0 {
         Ok(())
     } else {
-        Err(Error::operator("lines_left_out", format!("{} lines were left out.", report.errors.len())))
+        Err(Error::operator("lines_left_out", format!("{} lines were left out.", report.refused)))
     }
 }
 

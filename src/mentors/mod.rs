@@ -274,6 +274,8 @@ pub struct Put {
     pub mentor: MentorId,
     /// Their number.
     pub number: MentorNo,
+    /// Whether they were no mentor before.
+    pub is_new: bool,
     /// Whether anything is different now.
     pub has_changed: bool,
 }
@@ -329,7 +331,7 @@ pub fn change(tx: &Tx<'_>, actor: &Actor, mentor: Mentor, record: Option<&str>, 
         let account = [("email", email.is_some()), ("name", name.is_some()), ("timezone", timezone.is_some())];
         traces::changed(tx, actor, &mentor, &profile, &account, is_adopted)?;
     }
-    Ok(Put { mentor: mentor.id, number: mentor.number, has_changed })
+    Ok(Put { mentor: mentor.id, number: mentor.number, is_new: false, has_changed })
 }
 
 fn create(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> {
@@ -358,7 +360,7 @@ fn open(tx: &Tx<'_>, actor: &Actor, user: UserId, record: Option<&str>, edit: Ed
     let number = store::insert(tx, id, user, record, &profile)?;
     store::replace_expertise(tx, number, &profile.expertise)?;
     traces::created(tx, actor, id, number, &profile, record)?;
-    Ok(Put { mentor: id, number, has_changed: true })
+    Ok(Put { mentor: id, number, is_new: true, has_changed: true })
 }
 
 /// The mentor without a record whom a new record's address names, if any.
