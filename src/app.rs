@@ -13,6 +13,7 @@ use crate::demo::Demo;
 use crate::error::Result;
 use crate::mail::Post;
 use crate::matching::{Embedder, Matcher, Settings, vectors};
+use crate::sync::uploads::Uploads;
 use crate::worker::Workers;
 
 /// Readers beside those that each question and page may need at once.
@@ -33,6 +34,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Makes pictures of uploads.
     pub photos: Photos,
+    /// Files of people that wait to be taken in.
+    pub uploads: Uploads,
     /// Other places that people may sign in with.
     pub providers: Arc<Providers>,
     /// The demo program's accounts, where this is the demo.
@@ -78,7 +81,8 @@ impl App {
         let providers = Arc::new(Providers::new(&config.accounts.providers, &config.public_url(), PATIENCE)?);
         let demo = Demo::of(&db)?.map(Arc::new);
         let photos = Photos::default();
-        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, photos, providers, demo, lock })
+        let uploads = Uploads::open(&config.data_dir)?;
+        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, photos, uploads, providers, demo, lock })
     }
 
     /// Starts the background workers.

@@ -7,6 +7,7 @@ mod check;
 mod intake;
 mod read;
 mod signature;
+pub mod uploads;
 
 use std::collections::BTreeSet;
 use std::io::BufRead;

@@ -10,7 +10,7 @@ use super::api::{
     recovery, sessions, tags, webhooks,
 };
 use super::limits::Rate;
-use super::pages::{arriving, booking, directory, editing, meetings, offering, own, safety, staff, tagging};
+use super::pages::{arriving, booking, directory, editing, importing, meetings, offering, own, safety, staff, tagging};
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
 use crate::accounts::tokens::Scope;
@@ -332,8 +332,8 @@ fn pages_on_mentors() -> Vec<Route> {
     let staff = |method, path, handler| Route::page(method, path, Who::STAFF, handler);
     vec![
         staff(GET, "/admin/mentors", || get(directory::list)),
-        staff(POST, "/admin/mentors/bulk", || post(directory::change)).body(directory::BODY_LIMIT),
-        staff(POST, "/admin/mentors/bulk/undo", || post(directory::take_back)).body(directory::BODY_LIMIT),
+        staff(POST, "/admin/mentors/bulk", || post(directory::change)),
+        staff(POST, "/admin/mentors/bulk/undo", || post(directory::take_back)),
         staff(GET, "/admin/mentors/new", || get(editing::new)),
         staff(POST, "/admin/mentors/new", || post(editing::add)),
         staff(GET, "/admin/mentors/{id}", || get(editing::show)),
@@ -342,5 +342,10 @@ fn pages_on_mentors() -> Vec<Route> {
         staff(GET, "/admin/tags/change", || get(tagging::preview)),
         staff(POST, "/admin/tags/change", || post(tagging::change)),
         staff(POST, "/admin/tags/undo", || post(tagging::undo)),
+        staff(GET, "/admin/import", || get(importing::form)),
+        staff(POST, "/admin/import", || post(importing::send)).body(importing::BODY_LIMIT),
+        staff(GET, "/admin/import/{id}", || get(importing::show)).whose(Whose::Own),
+        staff(POST, "/admin/import/{id}", || post(importing::take_in)).whose(Whose::Own),
+        staff(POST, "/admin/import/{id}/discard", || post(importing::discard)).whose(Whose::Own),
     ]
 }

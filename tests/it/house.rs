@@ -19,10 +19,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mentors", &["accounts", "audit", "clock", "db", "error", "ids", "jobs"]),
     ("booking", &["accounts", "audit", "clock", "config", "db", "error", "ids", "mail", "mentors"]),
     ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors", "unseen"]),
-    ("sync", &["accounts", "audit", "clock", "db", "error", "mentors"]),
+    ("sync", &["accounts", "audit", "clock", "db", "error", "ids", "mentors"]),
     ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
     ("worker", &["booking", "db", "error", "ids", "jobs", "mail", "matching"]),
-    ("app", &["accounts", "booking", "clock", "config", "db", "demo", "error", "mail", "matching", "worker"]),
+    ("app", &["accounts", "booking", "clock", "config", "db", "demo", "error", "mail", "matching", "sync", "worker"]),
     (
         "web",
         &[

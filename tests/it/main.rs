@@ -31,6 +31,8 @@ mod refusals;
 mod signing_in;
 mod signing_up;
 mod smtp;
+mod staff_browser;
+mod staff_pages;
 mod test_app;
 mod tokens;
 mod ways_back;

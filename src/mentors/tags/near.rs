@@ -5,8 +5,12 @@ use std::collections::HashMap;
 
 use super::{Suggestion, Tag};
 
-/// The shortest word, in letters, in which one wrong letter is taken for a slip: shorter ones differ by one often.
+/// The shortest word, in letters, in which a letter too many, too few or swapped is taken for a slip: shorter ones
+/// differ by one often.
 const SHORTEST_SLIP: usize = 5;
+
+/// The shortest word in which another letter is taken for a slip: "pilot" and "pivot" are both words.
+const SHORTEST_OTHER: usize = 7;
 
 /// Suggestions that are made at most.
 const MOST: usize = 100;
@@ -43,8 +47,14 @@ impl<'a> Writing<'a> {
 }
 
 fn is_slip(one: &str, two: &str) -> bool {
-    let is_long = |word: &str| word.chars().count() >= SHORTEST_SLIP && !word.contains(|it: char| it.is_numeric());
-    is_long(one) && is_long(two) && strsim::osa_distance(one, two) == 1
+    let (n_one, n_two) = (one.chars().count(), two.chars().count());
+    let has_number = |word: &str| word.contains(|it: char| it.is_numeric());
+    if n_one.min(n_two) < SHORTEST_SLIP || has_number(one) || has_number(two) || strsim::osa_distance(one, two) != 1 {
+        return false;
+    }
+    // Of the same length, two letters that differ are swapped, one that differs is another.
+    let n_differing = one.chars().zip(two.chars()).filter(|(one, two)| one != two).count();
+    n_one != n_two || n_differing != 1 || n_one >= SHORTEST_OTHER
 }
 
 /// English plurals, as far as an ending tells.
@@ -147,6 +157,7 @@ mod tests {
             ["SaaS", "PaaS"],
             ["pricing", "hiring"],
             ["sales", "scale"],
+            ["pilots", "pivots"],
             ["---", "+++"],
             ["", " "],
         ] {

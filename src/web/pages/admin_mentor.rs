@@ -239,7 +239,7 @@ fn person<'a>(form: Form<'a>, it: &'a MentorForm) -> Markup {
                 }
                 (form.zone(&it.timezone))
                 div.pair {
-                    (form.url("photoUrl", &it.photo_url).hint("An https:// address. One they upload themselves comes first."))
+                    (form.url("photoUrl", &it.photo_url).hint("An https:// address."))
                     (form.url("linkedinUrl", &it.linkedin_url).hint("An https:// address."))
                 }
             }

@@ -201,17 +201,23 @@ pub fn render(frame: &Frame<'_>, view: &MentorsView) -> Markup {
 }
 
 fn filters(asked: &Asked) -> Markup {
+    let is_open = Asked { q: String::new(), sort: String::new(), page: 0, ..asked.clone() } != Asked::default();
     html! {
         form.sieve role="search" action="/admin/mentors" method="get" {
             div.field { label for="q" { "Name, address, headline or tag" } input #q type="search" name="q" value=(asked.q) maxlength="200"; }
-            div.field { label for="tag" { "Tag" } input #tag name="tag" value=(asked.tag) maxlength="100"; }
-            (filter("state", "State", Some("Any"), STATES, &asked.state))
-            (filter("visibility", "Found by", Some("Any"), VISIBILITIES, &asked.visibility))
-            (filter("origin", "Where from", Some("Any"), ORIGINS, &asked.origin))
             (filter("sort", "Order", None, SORTS, &asked.sort))
             p.actions {
                 button type="submit" { "Show" }
                 @if asked.is_narrowed() { a.plain href="/admin/mentors" { "Clear" } }
+            }
+            details open[is_open] {
+                summary { "Narrow it down" }
+                div.sieve {
+                    (filter("state", "State", Some("Any"), STATES, &asked.state))
+                    (filter("visibility", "Found by", Some("Any"), VISIBILITIES, &asked.visibility))
+                    (filter("origin", "Where from", Some("Any"), ORIGINS, &asked.origin))
+                    div.field { label for="tag" { "Tag, industry or stage" } input #tag name="tag" value=(asked.tag) maxlength="100"; }
+                }
             }
         }
     }

@@ -128,8 +128,8 @@ fn alike(view: &TagsView) -> Markup {
                     li {
                         p { b { bdi { (from.name) } } span.soft { " (" (from.n_mentors) ") and " } b { bdi { (into.name) } } span.soft { " (" (into.n_mentors) ")" } }
                         p.actions {
-                            a.plain href=(merging(&view.kind, &from.name, &into.name)) { "Merge into “" bdi { (into.name) } "”" }
-                            a.plain.small href=(merging(&view.kind, &into.name, &from.name)) { "the other way round" span.unseen { ": into " (from.name) } }
+                            a.plain href=(merging(&view.kind, &from.name, &into.name)) { span { "Merge into “" bdi { (into.name) } "”" } }
+                            a.plain.small href=(merging(&view.kind, &into.name, &from.name)) { span { "the other way round" span.unseen { ": into " (from.name) } } }
                         }
                     }
                 }

@@ -29,9 +29,6 @@ const LISTED: u32 = 50;
 /// Tags shown of each.
 const TAGS: usize = 4;
 
-/// The largest body of a change to many: ten times as many as may be changed, so that too many are told apart.
-pub const BODY_LIMIT: usize = 1024 * 1024;
-
 fn visibility_of(name: &str) -> Option<Visibility> {
     [Visibility::Public, Visibility::Limited, Visibility::Private].into_iter().find(|it| it.name() == name)
 }

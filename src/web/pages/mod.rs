@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod admin_audit;
+pub mod admin_import;
 pub mod admin_mentor;
 pub mod admin_mentors;
 pub mod admin_tags;
@@ -15,6 +16,7 @@ pub mod directory;
 pub mod editing;
 pub mod fields;
 pub mod home;
+pub mod importing;
 pub mod links;
 pub mod meetings;
 pub mod mentor;
