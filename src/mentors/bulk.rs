@@ -54,7 +54,10 @@ pub struct Outcome {
 /// # Errors
 /// `Invalid` where nobody or too many are named, or the deed itself is wrong.
 pub fn apply(tx: &Tx<'_>, actor: &Actor, asker: &Asker, ids: &[MentorId], deed: &Deed) -> Result<Outcome> {
-    let deed = checked(tx, deed)?;
+    let deed = tidy(deed)?;
+    if matches!(deed, Deed::Pause(Some(until)) if until <= tx.now()) {
+        return Err(Error::field("until", "must be a day that is still to come"));
+    }
     if ids.is_empty() {
         return Err(Error::field("id", "must name at least one mentor: tick the boxes first"));
     }
@@ -74,12 +77,13 @@ pub fn take_back(
     deed: &Deed,
     changed: &[(MentorId, Former)],
 ) -> Result<Outcome> {
+    let deed = tidy(deed)?;
     let before: std::collections::HashMap<MentorId, Former> = changed.iter().copied().collect();
     each(tx, actor, asker, changed.iter().map(|(id, _)| *id), |mentor| {
-        if changed_by(mentor, deed).is_some() {
+        if changed_by(mentor, &deed).is_some() {
             return Err(Error::conflict("changed_since", "has been changed since"));
         }
-        let back = match (deed, before.get(&mentor.id)) {
+        let back = match (&deed, before.get(&mentor.id)) {
             (Deed::Active(is_active), _) => Deed::Active(!is_active),
             (Deed::Pause(_), Some(Former::Paused(until))) => Deed::Pause(*until),
             (Deed::Visibility(_), Some(Former::Visible(visibility))) => Deed::Visibility(*visibility),
@@ -128,18 +132,11 @@ fn each(
     Ok(outcome)
 }
 
-/// The deed with its tag made tidy.
-fn checked(tx: &Tx<'_>, deed: &Deed) -> Result<Deed> {
-    match deed {
-        Deed::AddTag(tag) => {
-            let tag = checked_list("tag", [tag.clone()])?.pop();
-            Ok(Deed::AddTag(tag.ok_or_else(|| Error::field("tag", "must not be blank"))?))
-        }
-        Deed::Pause(Some(until)) if *until <= tx.now() => {
-            Err(Error::field("until", "must be a day that is still to come"))
-        }
-        deed => Ok(deed.clone()),
-    }
+/// The deed with its tag as profiles hold it.
+fn tidy(deed: &Deed) -> Result<Deed> {
+    let Deed::AddTag(tag) = deed else { return Ok(deed.clone()) };
+    let tag = checked_list("tag", [tag.clone()])?.pop();
+    Ok(Deed::AddTag(tag.ok_or_else(|| Error::field("tag", "must not be blank"))?))
 }
 
 fn former(mentor: &Mentor, deed: &Deed) -> Former {
@@ -165,12 +162,12 @@ fn changed_by(mentor: &Mentor, deed: &Deed) -> Option<MentorChange> {
     let none = MentorChange::default();
     match deed {
         Deed::Active(is_active) => {
-            (profile.is_active != *is_active).then(|| MentorChange { active: Patch::Set(*is_active), ..none })
+            (profile.is_active != *is_active).then_some(MentorChange { active: Patch::Set(*is_active), ..none })
         }
         Deed::Pause(until) => (profile.paused_until != *until)
             .then(|| MentorChange { paused_until: until.map_or(Patch::Clear, Patch::Set), ..none }),
         Deed::Visibility(visibility) => {
-            (profile.visibility != *visibility).then(|| MentorChange { visibility: Patch::Set(*visibility), ..none })
+            (profile.visibility != *visibility).then_some(MentorChange { visibility: Patch::Set(*visibility), ..none })
         }
         Deed::AddTag(tag) => (!profile.expertise.iter().any(|it| is_tag(&it.area, tag))).then(|| {
             let mut tags = tags();

@@ -68,7 +68,7 @@ struct Kept {
     name: String,
     kind: Kind,
     format: Format,
-    kept_at: Moment,
+    sent_at: Moment,
     /// Gone, and with it the file, once it is used.
     file: Option<NamedTempFile>,
     stage: Stage,
@@ -134,7 +134,7 @@ impl Uploads {
         let id = Uuid::new_v4();
         let name = name.chars().filter(|letter| !letter.is_control()).take(120).collect();
         let (stage, n_done) = (Stage::Checking, Arc::default());
-        kept.insert(id, Kept { owner, name, kind, format, kept_at: now, file: Some(file), stage, n_done });
+        kept.insert(id, Kept { owner, name, kind, format, sent_at: now, file: Some(file), stage, n_done });
         Ok(id)
     }
 
@@ -237,7 +237,7 @@ impl Uploads {
     /// Those that are not too old; whatever is being worked on stays until it is done.
     fn kept(&self, now: Moment) -> std::sync::MutexGuard<'_, HashMap<Uuid, Kept>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, it| matches!(it.stage, Stage::Running(_)) || it.kept_at.plus_seconds(LIFE_SECONDS) > now);
+        kept.retain(|_, it| matches!(it.stage, Stage::Running(_)) || it.sent_at.plus_seconds(LIFE_SECONDS) > now);
         kept
     }
 }

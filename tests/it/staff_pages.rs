@@ -252,7 +252,7 @@ async fn a_mentor_is_edited_with_every_field() {
                  where mentor_number = mentors.number)
          from mentors join users on users.id = user_id where airtable_record_id = 'ada'",
     );
-    let expected = "Ada Byronbyron@example.orgI blow glass.\n\nAnd teach it.[\"Arts\",\"Crafts\"]0limited19065888007\
+    let expected = "Ada Byronbyron@example.orgI blow glass.\n\nAnd teach it.[\"Arts\",\"Crafts\"]0limited19065024007\
                     glassblowingvases2.5,kilns1.0,studios1.0";
     assert_eq!(stored, expected);
     house.work();

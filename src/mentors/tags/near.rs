@@ -100,13 +100,19 @@ pub(super) fn suggestions(tags: &[Tag]) -> Vec<Suggestion> {
     let mut pairs: Vec<Suggestion> = found
         .into_iter()
         .map(|(at, other)| {
-            let (less, more) = (writings[at].tag, writings[other].tag);
+            let (one, other) = (writings[at].tag, writings[other].tag);
+            let (less, more) = if rank(one) > rank(other) { (other, one) } else { (one, other) };
             Suggestion { from: less.clone(), into: more.clone() }
         })
         .collect();
     pairs.sort_by_key(|pair| std::cmp::Reverse((pair.into.n_mentors, pair.from.n_mentors)));
     pairs.truncate(MOST);
     pairs
+}
+
+/// The more common writing is the one to keep; of two as common, the shorter.
+fn rank(tag: &Tag) -> (u32, std::cmp::Reverse<usize>) {
+    (tag.n_mentors, std::cmp::Reverse(tag.name.chars().count()))
 }
 
 /// The word itself, and the word without each of its letters.
@@ -146,6 +152,13 @@ mod tests {
         ] {
             assert_eq!(suggested(&[into, from]), [(from.to_owned(), into.to_owned())], "{into}, {from}");
         }
+    }
+
+    #[test]
+    fn of_two_as_common_the_shorter_is_kept() {
+        let tag = |name: &str| Tag { name: name.to_owned(), n_mentors: 1 };
+        let suggested = suggestions(&[tag("fund raising"), tag("fundraising")]);
+        assert_eq!(suggested, [Suggestion { from: tag("fund raising"), into: tag("fundraising") }]);
     }
 
     #[test]

@@ -136,65 +136,22 @@ impl MentorForm {
     /// The change from what is stored: what was not touched stays, to the letter. Wrong days, numbers and lines are
     /// all named.
     fn change(&self, stored: &Self) -> Result<Change> {
-        let mut errors = Errors::new();
-        let mut tried = |field: &str, refusal: Error| {
-            errors.insert(field.to_owned(), refusal.fields.into_values().next().unwrap_or_default());
-        };
-        let list = |typed: &str, before: &str| changed(typed, before, |typed| Patch::Set(entries(typed, before)));
+        let mut wrong = Errors::new();
         let expertise = changed(&self.expertise, &stored.expertise, |typed| {
-            expertise_of(typed, &stored.expertise).map_or_else(
-                |refusal| {
-                    tried("expertise", refusal);
-                    Patch::Keep
-                },
-                Patch::Set,
-            )
+            tried(&mut wrong, expertise_of(typed, &stored.expertise).map(Patch::Set))
         });
         let load_cap_per_week = changed(&self.load_cap_per_week, &stored.load_cap_per_week, |typed| {
-            typed.trim().parse().map_or_else(
-                |_| {
-                    tried("loadCapPerWeek", Error::field("loadCapPerWeek", "must be a whole number from 0 to 200"));
-                    Patch::Keep
-                },
-                Patch::Set,
-            )
+            let cap = typed.trim().parse().map(Patch::Set);
+            tried(&mut wrong, cap.map_err(|_| Error::field("loadCapPerWeek", "must be a whole number from 0 to 200")))
         });
         let paused_until = changed(&self.paused_until, &stored.paused_until, |typed| {
-            match start_of_day("pausedUntil", typed.trim(), &self.timezone) {
-                Ok(until) => until.map_or(Patch::Clear, Patch::Set),
-                Err(refusal) => {
-                    tried("pausedUntil", refusal);
-                    Patch::Keep
-                }
-            }
+            let until = start_of_day("pausedUntil", typed.trim(), &self.timezone);
+            tried(&mut wrong, until.map(|until| until.map_or(Patch::Clear, Patch::Set)))
         });
-        let mentor = MentorChange {
-            headline: text(&self.headline, &stored.headline),
-            bio: text(&self.bio, &stored.bio),
-            title: text(&self.title, &stored.title),
-            company: text(&self.company, &stored.company),
-            expertise,
-            industries: list(&self.industries, &stored.industries),
-            stages: list(&self.stages, &stored.stages),
-            languages: list(&self.languages, &stored.languages),
-            active: match self.active.as_str() {
-                "true" => Patch::Set(true),
-                "false" => Patch::Set(false),
-                _ => Patch::Keep,
-            },
-            visibility: [Visibility::Public, Visibility::Limited, Visibility::Private]
-                .into_iter()
-                .find(|it| it.name() == self.visibility)
-                .map_or(Patch::Keep, Patch::Set),
-            paused_until,
-            load_cap_per_week,
-            photo_url: text(&self.photo_url, &stored.photo_url),
-            linkedin_url: text(&self.linkedin_url, &stored.linkedin_url),
-            meeting_url: text(&self.meeting_url, &stored.meeting_url),
-        };
-        if !errors.is_empty() {
-            return Err(Error::invalid_fields(errors));
+        if !wrong.is_empty() {
+            return Err(Error::invalid_fields(wrong));
         }
+        let mentor = MentorChange { expertise, load_cap_per_week, paused_until, ..self.plain(stored) };
         Ok(Change {
             name: text(&self.name, &stored.name),
             email: text(&self.email, &stored.email),
@@ -203,6 +160,42 @@ impl MentorForm {
             ..Change::default()
         })
     }
+
+    /// What can be read whatever it says.
+    fn plain(&self, stored: &Self) -> MentorChange {
+        let list = |typed: &str, before: &str| changed(typed, before, |typed| Patch::Set(entries(typed, before)));
+        let visibilities = [Visibility::Public, Visibility::Limited, Visibility::Private];
+        MentorChange {
+            headline: text(&self.headline, &stored.headline),
+            bio: text(&self.bio, &stored.bio),
+            title: text(&self.title, &stored.title),
+            company: text(&self.company, &stored.company),
+            industries: list(&self.industries, &stored.industries),
+            stages: list(&self.stages, &stored.stages),
+            languages: list(&self.languages, &stored.languages),
+            active: match self.active.as_str() {
+                "true" => Patch::Set(true),
+                "false" => Patch::Set(false),
+                _ => Patch::Keep,
+            },
+            visibility: visibilities
+                .into_iter()
+                .find(|it| it.name() == self.visibility)
+                .map_or(Patch::Keep, Patch::Set),
+            photo_url: text(&self.photo_url, &stored.photo_url),
+            linkedin_url: text(&self.linkedin_url, &stored.linkedin_url),
+            meeting_url: text(&self.meeting_url, &stored.meeting_url),
+            ..MentorChange::default()
+        }
+    }
+}
+
+/// A field as it was read; what is wrong with it is kept for the form.
+fn tried<T>(wrong: &mut Errors, read: Result<Patch<T>>) -> Patch<T> {
+    read.unwrap_or_else(|refusal| {
+        wrong.extend(refusal.fields);
+        Patch::Keep
+    })
 }
 
 /// What was not touched stays; what was emptied goes; the rest is read.
