@@ -3,6 +3,7 @@
 //! the rows, one line in the change log, one job that makes the vectors.
 
 mod arrivals;
+pub mod books;
 mod fields;
 pub mod profiles;
 mod store;
@@ -271,8 +272,6 @@ pub struct Put {
     pub mentor: MentorId,
     /// Their number.
     pub number: MentorNo,
-    /// Whether they were no mentor before.
-    pub is_new: bool,
     /// Whether anything is different now.
     pub has_changed: bool,
 }
@@ -294,7 +293,7 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> 
     };
     match known {
         Some(mentor) => change(tx, actor, mentor, Some(record), edit),
-        None => create(tx, actor, record, edit),
+        None => create(tx, actor, MentorId::random(), Some(record), edit),
     }
 }
 
@@ -328,10 +327,10 @@ pub fn change(tx: &Tx<'_>, actor: &Actor, mentor: Mentor, record: Option<&str>, 
         let account = [("email", email.is_some()), ("name", name.is_some()), ("timezone", timezone.is_some())];
         traces::changed(tx, actor, &mentor, &profile, &account, is_adopted)?;
     }
-    Ok(Put { mentor: mentor.id, number: mentor.number, is_new: false, has_changed })
+    Ok(Put { mentor: mentor.id, number: mentor.number, has_changed })
 }
 
-fn create(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> {
+fn create(tx: &Tx<'_>, actor: &Actor, id: MentorId, record: Option<&str>, edit: Edit) -> Result<Put> {
     let email = edit.email.clone().ok_or_else(|| Error::field("Email", "is needed for a new mentor"))?;
     let name = edit.name.clone().ok_or_else(|| Error::field("Name", "is needed for a new mentor"))?;
     let timezone = match &edit.timezone {
@@ -343,7 +342,7 @@ fn create(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> {
         Some(user) => user.id,
         None => accounts::create(tx, &NewUser { email, name, role: Role::Mentor, timezone, password_hash: None })?.id,
     };
-    open(tx, actor, user, Some(record), edit)
+    open_as(tx, actor, id, user, record, edit)
 }
 
 /// Opens a mentor's profile for an account that has none. What `edit` says of the account is left aside.
@@ -351,13 +350,16 @@ fn create(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> {
 /// # Errors
 /// Internal, where SQLite cannot.
 fn open(tx: &Tx<'_>, actor: &Actor, user: UserId, record: Option<&str>, edit: Edit) -> Result<Put> {
+    open_as(tx, actor, MentorId::random(), user, record, edit)
+}
+
+fn open_as(tx: &Tx<'_>, actor: &Actor, id: MentorId, user: UserId, record: Option<&str>, edit: Edit) -> Result<Put> {
     let mut profile = Profile { is_active: true, load_cap_per_week: DEFAULT_LOAD_CAP, ..Profile::default() };
     edit.apply(&mut profile);
-    let id = MentorId::random();
     let number = store::insert(tx, id, user, record, &profile)?;
     store::replace_expertise(tx, number, &profile.expertise)?;
     traces::created(tx, actor, id, number, &profile, record)?;
-    Ok(Put { mentor: id, number, is_new: true, has_changed: true })
+    Ok(Put { mentor: id, number, has_changed: true })
 }
 
 /// The mentor without a record whom a new record's address names, if any.

@@ -19,7 +19,7 @@ fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, name: &str) -> rusqlite::
         .map_err(|cause| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(cause)))
 }
 
-fn mentor_row(row: &Row<'_>) -> rusqlite::Result<Mentor> {
+pub(super) fn mentor_row(row: &Row<'_>) -> rusqlite::Result<Mentor> {
     let expertise: Vec<(String, Option<String>, f64)> = json(row, "expertise")?;
     let profile = Profile {
         headline: row.get("headline")?,

@@ -28,6 +28,7 @@ mod profiles;
 mod provider;
 mod quality;
 mod refusals;
+mod round_trip;
 mod signing_in;
 mod signing_up;
 mod smtp;
