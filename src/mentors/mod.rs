@@ -300,7 +300,7 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> 
 /// Changes a mentor that is there.
 ///
 /// # Errors
-/// `email_taken`, as for `put`.
+/// `email_taken`, as for `put`, and where the mentor is staff, whose address no other program moves.
 pub fn change(tx: &Tx<'_>, actor: &Actor, mentor: Mentor, record: Option<&str>, edit: Edit) -> Result<Put> {
     let email = edit.email.clone().filter(|email| *email != mentor.email);
     let name = edit.name.clone().filter(|name| *name != mentor.name);
@@ -316,6 +316,10 @@ pub fn change(tx: &Tx<'_>, actor: &Actor, mentor: Mentor, record: Option<&str>, 
     let has_new_account = email.is_some() || name.is_some() || timezone.is_some();
     let has_changed = has_new_account || is_adopted || profile != mentor.profile;
     if has_changed {
+        // Whoever holds the address of staff can have its password made anew: no record and no file moves it.
+        if email.is_some() && accounts::user(tx, mentor.user)?.is_some_and(|user| user.role.is_staff()) {
+            return Err(taken());
+        }
         if has_new_account {
             accounts::update(tx, mentor.user, email.as_deref(), name.as_deref(), timezone.as_deref())?;
         }
@@ -362,11 +366,14 @@ fn open_as(tx: &Tx<'_>, actor: &Actor, id: MentorId, user: UserId, record: Optio
     Ok(Put { mentor: id, number, has_changed: true })
 }
 
+fn taken() -> Error {
+    Error::conflict("email_taken", "That e-mail address belongs to somebody else.")
+}
+
 /// The mentor without a record whom a new record's address names, if any.
 fn adoptable(tx: &Tx<'_>, edit: &Edit) -> Result<Option<Mentor>> {
     let Some(email) = &edit.email else { return Ok(None) };
     let Some(user) = accounts::user_by_email(tx, email)? else { return Ok(None) };
-    let taken = || Error::conflict("email_taken", "That e-mail address belongs to somebody else.");
     if user.role.is_staff() {
         return Err(taken());
     }

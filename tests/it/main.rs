@@ -3,6 +3,7 @@
 
 mod access;
 mod advisories;
+mod bad_books;
 mod binary;
 mod booking_model;
 mod booking_pages;

@@ -360,3 +360,32 @@ proptest! {
         prop_assert_eq!(exported(&other, Kind::Mentees, Format::JsonLines), exported(&db, Kind::Mentees, Format::JsonLines));
     }
 }
+
+#[tokio::test]
+async fn staff_take_a_kind_along_as_a_file_and_that_is_written_down() {
+    let house = TestApp::new();
+    house.import(&crate::test_app::five_mentors());
+    let pm = house.sign_in("pm@example.org", Role::Pm).await;
+    let get = async |path: &str| house.get(&format!("/api/admin/export/{path}"), Some(&pm)).await;
+    for (path, format, name, media_type) in [
+        ("mentors", Format::Csv, "mentors.csv", "text/csv; charset=utf-8"),
+        ("mentors?format=jsonl", Format::JsonLines, "mentors.jsonl", "application/x-ndjson"),
+    ] {
+        let file = get(path).await;
+        assert_eq!(file.status.as_u16(), 200, "{}", file.text());
+        assert_eq!(file.header("content-type"), media_type);
+        assert_eq!(file.header("content-disposition"), format!("attachment; filename=\"{name}\""));
+        assert_eq!(file.header("content-length"), file.body.len().to_string());
+        assert_eq!(file.text(), exported(&house.app.db, Kind::Mentors, format));
+    }
+    assert_eq!(get("passwords").await.code(), "kind_unknown");
+    assert_eq!(get("mentors?format=xml").await.status.as_u16(), 422);
+    assert_eq!(get("mentors?formats=csv").await.status.as_u16(), 400);
+    let kind = Some("books.exported".to_owned());
+    let filter = tandem::audit::Filter { kind, ..tandem::audit::Filter::default() };
+    let log = house.app.db.read_here(|tx| tandem::audit::entries(tx, &filter, 10)).expect("read");
+    assert_eq!(log.len(), 2);
+    assert_eq!((log[0].entity_id.as_str(), &log[0].change["after"]), ("mentors", &json!({ "lines": 5 })));
+    house.app.db.clock().advance(TimeDelta::minutes(31));
+    assert_eq!(get("mentors").await.code(), "confirm_first");
+}
