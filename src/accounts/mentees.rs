@@ -68,10 +68,16 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, new: &NewMentee) -> Result<Effect> {
         set(tx, actor, user.id, &new.profile)?;
         return Ok(Effect::New);
     };
-    if user.role.is_staff() {
-        return Err(Error::conflict("email_taken", "That e-mail address belongs to somebody else."));
-    }
     let details = Details { name: new.name.clone(), timezone: new.timezone.clone(), ..Details::of(&user) };
+    if user.role.is_staff() {
+        let is_so = details == Details::of(&user)
+            && store::mentee_of(tx, user.id)?.is_some_and(|(_, profile)| profile == new.profile);
+        return if is_so {
+            Ok(Effect::Unchanged)
+        } else {
+            Err(Error::conflict("email_taken", "That e-mail address belongs to somebody else."))
+        };
+    }
     let has_new_account = super::set_details(tx, actor, &user, &details)?;
     let has_new_profile = set(tx, actor, user.id, &new.profile)?;
     Ok(Effect::of_known(has_new_account || has_new_profile))
@@ -83,11 +89,16 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, new: &NewMentee) -> Result<Effect> {
 /// # Errors
 /// Internal, where SQLite cannot.
 pub fn set(tx: &Tx<'_>, actor: &Actor, user: UserId, mentee: &Mentee) -> Result<bool> {
+    set_as(tx, actor, user, MenteeId::random(), mentee)
+}
+
+/// The same, a new profile getting this id.
+pub(super) fn set_as(tx: &Tx<'_>, actor: &Actor, user: UserId, new: MenteeId, mentee: &Mentee) -> Result<bool> {
     let known = store::mentee_of(tx, user)?;
     let (id, kind, before) = match known {
         Some((_, before)) if before == *mentee => return Ok(false),
         Some((id, before)) => (id, "mentee.changed", before),
-        None => (MenteeId::random(), "mentee.created", Mentee::default()),
+        None => (new, "mentee.created", Mentee::default()),
     };
     store::put_mentee(tx, id, user, mentee)?;
     let after = json!({ "fields": before.differences(mentee) });

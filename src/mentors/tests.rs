@@ -40,7 +40,7 @@ fn a_record_becomes_a_mentor_and_saying_it_again_leaves_no_trace() {
     assert!(first.has_changed);
     assert_eq!(n_traces(&db), (1, 1));
     let again = put_here(&db, "rec1", ada()).expect("the same");
-    assert_eq!(again, Put { is_new: false, has_changed: false, ..first });
+    assert_eq!(again, Put { has_changed: false, ..first });
     assert_eq!(n_traces(&db), (1, 1));
     let stored = read(&db, first.mentor);
     assert_eq!(stored.profile.industries, ["Fintech", "Games"]);

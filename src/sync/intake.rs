@@ -7,7 +7,7 @@ use std::io::BufRead;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::read::{self, Cell, Format};
+use super::read::{self, Format};
 use crate::accounts::books::Effect;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
@@ -128,8 +128,6 @@ impl Report {
 pub struct Manner {
     /// How the file is written.
     pub format: Format,
-    /// What a CSV's cell stands for.
-    pub cell: Cell,
     /// How many lines the report tells one by one.
     pub n_rows: usize,
 }
@@ -151,7 +149,7 @@ pub fn intake<T>(
     let mut report = Report::default();
     let mut unknown = BTreeSet::new();
     let mut batch: Vec<Checked<T>> = Vec::with_capacity(LINES_A_WRITE);
-    let mut lines = read::lines(input, manner.format, manner.cell).peekable();
+    let mut lines = read::lines(input, manner.format).peekable();
     while let Some(line) = lines.next() {
         let (number, payload) = line?;
         report.read += 1;

@@ -4,6 +4,7 @@
 
 pub mod cells;
 mod check;
+mod extras;
 mod intake;
 mod read;
 mod signature;
@@ -12,16 +13,16 @@ pub mod uploads;
 use std::collections::BTreeSet;
 use std::io::BufRead;
 
-use crate::accounts::books::Effect;
-use crate::accounts::mentees::{self, NewMentee};
+use crate::accounts::books::{self, Effect, MenteeBook};
 use crate::audit::Actor;
 use crate::db::{Db, Tx};
 use crate::error::Result;
+use crate::mentors::books::NewMentor;
 use crate::mentors::{self, Edit, Put};
 
-pub use check::mentor_payload;
+pub use check::{mentor_payload, person};
 pub use intake::{LineError, Manner, Outcome, Place, Report, Row, intake};
-pub use read::{Cell, Format, format_of};
+pub use read::{Format, format_of};
 pub use signature::is_signed;
 
 /// Lines that a preview tells one by one, at most.
@@ -40,9 +41,9 @@ pub struct MentorRecord {
 #[derive(Clone, Debug)]
 pub enum Person {
     /// A mentor.
-    Mentor(Box<MentorRecord>),
+    Mentor(Box<NewMentor>),
     /// A mentee.
-    Mentee(NewMentee),
+    Mentee(Box<MenteeBook>),
 }
 
 /// What sort of people a file holds.
@@ -77,7 +78,7 @@ pub fn import(
     is_dry: bool,
     progress: impl FnMut(u64),
 ) -> Result<Report> {
-    let manner = Manner { format, cell: read::of_people, n_rows: 0 };
+    let manner = Manner { format, n_rows: 0 };
     if is_dry {
         db.rehearse_here(|tx| people(Place::Tried(tx), actor, manner, input, kind, progress))
     } else {
@@ -91,7 +92,7 @@ pub fn import(
 /// # Errors
 /// Internal, where the file cannot be read.
 pub fn preview(db: &Db, input: impl BufRead, format: Format, kind: Option<Kind>) -> Result<Report> {
-    let manner = Manner { format, cell: read::of_people, n_rows: MOST_ROWS };
+    let manner = Manner { format, n_rows: MOST_ROWS };
     db.rehearse_here(|tx| people(Place::Tried(tx), &Actor::nobody("preview"), manner, input, kind, |_| ()))
 }
 
@@ -104,16 +105,17 @@ fn people(
     progress: impl FnMut(u64),
 ) -> Result<Report> {
     let check = |payload: &serde_json::Value, unknown: &mut BTreeSet<String>| check::person(payload, kind, unknown);
-    intake(place, manner, input, check, |tx, person| write_one(tx, actor, person), progress)
+    intake(place, manner, input, check, |tx, person| bring(tx, actor, person), progress)
 }
 
-fn write_one(tx: &Tx<'_>, actor: &Actor, person: Person) -> Result<Effect> {
+/// Brings one person in: what `person` made of a line.
+///
+/// # Errors
+/// As `mentors::books::put` and `accounts::books::put_mentee`.
+pub fn bring(tx: &Tx<'_>, actor: &Actor, person: Person) -> Result<Effect> {
     match person {
-        Person::Mentor(record) => apply(tx, actor, *record).map(|put| match put {
-            Put { is_new: true, .. } => Effect::New,
-            Put { has_changed, .. } => Effect::of_known(has_changed),
-        }),
-        Person::Mentee(mentee) => mentees::put(tx, actor, &mentee),
+        Person::Mentor(mentor) => mentors::books::put(tx, actor, *mentor),
+        Person::Mentee(mentee) => books::put_mentee(tx, actor, &mentee),
     }
 }
 

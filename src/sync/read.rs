@@ -19,11 +19,9 @@ const MOST_COLUMNS: usize = 1_000;
 /// As much of a column's name as a sentence repeats, in characters.
 const LONGEST_NAME: usize = 60;
 
-/// What the cell of a column stands for.
-pub type Cell = fn(&str, &str) -> Result<Value>;
-
 /// Columns that hold lists, in a CSV's one cell: "a, b" or "a; b".
-const LISTS: &[&str] = &["Industries", "Stage Focus", "Languages", "Expertise"];
+const LISTS: &[&str] =
+    &["Industries", "Stage Focus", "Languages", "Expertise", "Expertise Subareas", "Expertise Weights"];
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +48,10 @@ pub fn format_of(path: &Path) -> Result<Format> {
 pub(super) type Line = Result<(u64, Result<Value>)>;
 
 /// All lines that hold something.
-pub(super) fn lines<'a>(input: impl BufRead + 'a, format: Format, cell: Cell) -> Box<dyn Iterator<Item = Line> + 'a> {
+pub(super) fn lines<'a>(input: impl BufRead + 'a, format: Format) -> Box<dyn Iterator<Item = Line> + 'a> {
     match format {
         Format::JsonLines => Box::new(JsonLines { input, number: 0 }),
-        Format::Csv => Box::new(CsvLines::new(input, cell)),
+        Format::Csv => Box::new(CsvLines::new(input)),
     }
 }
 
@@ -115,7 +113,6 @@ fn parse(line: &[u8]) -> Result<Value> {
 struct CsvLines<R> {
     input: R,
     reader: csv_core::Reader,
-    cell: Cell,
     /// Named by the first line; empty before it is read.
     columns: Vec<String>,
     fields: Vec<u8>,
@@ -137,11 +134,10 @@ struct Record {
 }
 
 impl<R: BufRead> CsvLines<R> {
-    fn new(input: R, cell: Cell) -> Self {
+    fn new(input: R) -> Self {
         Self {
             input,
             reader: csv_core::Reader::new(),
-            cell,
             columns: Vec::new(),
             fields: vec![0; usize::try_from(LONGEST_LINE).unwrap_or(usize::MAX)],
             ends: vec![0; MOST_COLUMNS + 1],
@@ -240,7 +236,7 @@ impl<R: BufRead> CsvLines<R> {
             let text = std::str::from_utf8(cell)
                 .map_err(|_| Error::malformed("not_utf8", "is not UTF-8 text (save the file as UTF-8 CSV)"))?;
             if !column.is_empty() {
-                fields.insert(column.clone(), (self.cell)(column, cells::unshield(text))?);
+                fields.insert(column.clone(), cell_value(column, cells::unshield(text))?);
             }
         }
         Ok(Value::Object(fields))
@@ -272,8 +268,8 @@ impl<R: BufRead> Iterator for CsvLines<R> {
     }
 }
 
-/// What a cell of people's stands for: lists, yes or no, numbers, and texts for all the rest.
-pub(super) fn of_people(column: &str, text: &str) -> Result<Value> {
+/// What a cell stands for: people's lists, yes or no, numbers; a text in all other columns.
+fn cell_value(column: &str, text: &str) -> Result<Value> {
     if LISTS.contains(&column) {
         return Ok(cells::split(text)?.into());
     }

@@ -6,8 +6,8 @@ use axum::routing::{get, post};
 use utoipa_axum::routes;
 
 use super::api::{
-    auth, availability, calendar, hours, logins, matches, mentors, oidc, operations, outbox, people, photos, profiles,
-    recovery, sessions, tags, webhooks,
+    auth, availability, books, calendar, hours, logins, matches, mentors, oidc, operations, outbox, people, photos,
+    profiles, recovery, sessions, tags, webhooks,
 };
 use super::limits::Rate;
 use super::pages::{arriving, booking, directory, editing, importing, meetings, offering, own, safety, staff, tagging};
@@ -204,6 +204,9 @@ fn staff_interface() -> Vec<Route> {
             .guarded(),
         Route::api(GET, "/api/admin/events", Who::STAFF, || routes!(people::events)).scope(Scope::StaffRead),
         Route::api(GET, "/api/admin/events.csv", Who::ADMINS, || routes!(people::events_csv))
+            .scope(Scope::StaffRead)
+            .guarded(),
+        Route::api(GET, "/api/admin/export/{kind}", Who::STAFF, || routes!(books::export))
             .scope(Scope::StaffRead)
             .guarded(),
         Route::api(GET, "/api/admin/outbox", Who::STAFF, || routes!(outbox::list)).scope(Scope::StaffRead),

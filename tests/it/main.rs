@@ -3,6 +3,7 @@
 
 mod access;
 mod advisories;
+mod bad_books;
 mod binary;
 mod booking_model;
 mod booking_pages;
@@ -28,6 +29,7 @@ mod profiles;
 mod provider;
 mod quality;
 mod refusals;
+mod round_trip;
 mod signing_in;
 mod signing_up;
 mod smtp;

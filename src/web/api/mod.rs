@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod availability;
+pub mod books;
 pub mod calendar;
 pub mod hours;
 pub mod logins;
