@@ -16,6 +16,7 @@ use crate::mail::Post;
 use crate::matching::{Embedder, Matcher, Settings, vectors};
 use crate::sync::airtable::{Airtable, Pace};
 use crate::sync::deliveries::Knocks;
+use crate::sync::uploads::Uploads;
 use crate::worker::Workers;
 
 /// Readers beside those that each question and page may need at once.
@@ -42,6 +43,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Makes pictures of uploads.
     pub photos: Photos,
+    /// Files of people that wait to be taken in.
+    pub uploads: Uploads,
     /// Other places that people may sign in with.
     pub providers: Arc<Providers>,
     /// The demo program's accounts, where this is the demo.
@@ -89,6 +92,7 @@ impl App {
         let demo = Demo::of(&db)?.map(Arc::new);
         let photos = Photos::default();
         let hook_post = hooks::Post::new(config.hooks.allow_private);
+        let uploads = Uploads::open(&config.data_dir)?;
         Ok(Self {
             config: Arc::new(config),
             db,
@@ -99,6 +103,7 @@ impl App {
             knocks: Arc::default(),
             passwords,
             photos,
+            uploads,
             providers,
             demo,
             lock,

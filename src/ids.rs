@@ -81,6 +81,8 @@ ids! {
     SlotId,
     /// A booked meeting.
     SessionId,
+    /// What one side said of a session.
+    FeedbackId,
     /// A browser's sign-in.
     LoginId,
     /// An API token.

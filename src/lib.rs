@@ -18,6 +18,7 @@
 //! | [`matching`] | a question becomes ranked mentors with scores that add up and reasons that hold | read the database while it answers |
 //! | [`sync`] | people from files and signed deliveries; every good line in, every bad one named | apply half of anything |
 //! | [`hooks`] | other programs are told what happens, once for each event, signed; it follows the audit log | call an address inside anybody's network, unless told to |
+//! | [`books`] | all that a program owns, out to files and in again, the same byte for byte | hold a secret, or write a letter |
 //! | [`web`] | pages and JSON; the only room that names axum, http or maud | hold rules |
 //! | [`worker`] | claims jobs and hands each to its room | lose one |
 //! | [`cli`] | one file a command | hold rules |
@@ -25,9 +26,9 @@
 //!
 //! # Which way the doors open
 //!
-//! `edges (cli, web, worker, app, demo) -> features (matching, booking, sync, hooks) -> people (mentors ->
+//! `edges (cli, web, worker, app, demo) -> books -> features (matching, booking, sync, hooks) -> people (mentors ->
 //! accounts) -> carriers (mail, jobs, audit) -> floor (db, config, clock, ids, unseen, error)`. Features never use each
-//! other. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
+//! other; `books` puts what booking and sync keep together into files. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
 //! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
 //!
 //! # Three ways through it
@@ -47,6 +48,7 @@ pub mod accounts;
 pub mod app;
 pub mod audit;
 pub mod booking;
+pub mod books;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::books::Effect;
 use super::{Details, NewUser, Role, email_key, store};
 use crate::audit::{self, Actor, Entry};
 use crate::db::Tx;
@@ -50,11 +51,10 @@ pub struct NewMentee {
 }
 
 /// Creates or changes the mentee with this address. Saying what is already so changes nothing.
-/// Returns whether anything is different now.
 ///
 /// # Errors
 /// `Invalid` with fields; `email_taken` where the address belongs to a pm or an admin.
-pub fn put(tx: &Tx<'_>, actor: &Actor, new: &NewMentee) -> Result<bool> {
+pub fn put(tx: &Tx<'_>, actor: &Actor, new: &NewMentee) -> Result<Effect> {
     let known = store::by_email(tx, &email_key(&new.email))?.map(|(user, _)| user);
     let Some(user) = known else {
         let account = NewUser {
@@ -66,15 +66,21 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, new: &NewMentee) -> Result<bool> {
         };
         let user = super::create(tx, &account)?;
         set(tx, actor, user.id, &new.profile)?;
-        return Ok(true);
+        return Ok(Effect::New);
     };
-    if user.role.is_staff() {
-        return Err(Error::conflict("email_taken", "That e-mail address belongs to somebody else."));
-    }
     let details = Details { name: new.name.clone(), timezone: new.timezone.clone(), ..Details::of(&user) };
+    if user.role.is_staff() {
+        let is_so = details == Details::of(&user)
+            && store::mentee_of(tx, user.id)?.is_some_and(|(_, profile)| profile == new.profile);
+        return if is_so {
+            Ok(Effect::Unchanged)
+        } else {
+            Err(Error::conflict("email_taken", "That e-mail address belongs to somebody else."))
+        };
+    }
     let has_new_account = super::set_details(tx, actor, &user, &details)?;
     let has_new_profile = set(tx, actor, user.id, &new.profile)?;
-    Ok(has_new_account || has_new_profile)
+    Ok(Effect::of_known(has_new_account || has_new_profile))
 }
 
 /// Writes what a mentee says of themselves, opening a profile where there is none. Texts are checked
@@ -83,11 +89,16 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, new: &NewMentee) -> Result<bool> {
 /// # Errors
 /// Internal, where SQLite cannot.
 pub fn set(tx: &Tx<'_>, actor: &Actor, user: UserId, mentee: &Mentee) -> Result<bool> {
+    set_as(tx, actor, user, MenteeId::random(), mentee)
+}
+
+/// The same, a new profile getting this id.
+pub(super) fn set_as(tx: &Tx<'_>, actor: &Actor, user: UserId, new: MenteeId, mentee: &Mentee) -> Result<bool> {
     let known = store::mentee_of(tx, user)?;
     let (id, kind, before) = match known {
         Some((_, before)) if before == *mentee => return Ok(false),
         Some((id, before)) => (id, "mentee.changed", before),
-        None => (MenteeId::random(), "mentee.created", Mentee::default()),
+        None => (new, "mentee.created", Mentee::default()),
     };
     store::put_mentee(tx, id, user, mentee)?;
     let after = json!({ "fields": before.differences(mentee) });

@@ -1,6 +1,7 @@
 //! People: who they are, how they sign in, what they may do. Passwords are kept as argon2id
 //! hashes and sign-ins as hashes of their secrets; neither can be read back.
 
+pub mod books;
 mod changes;
 mod holdings;
 mod letters;
@@ -30,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::unseen;
 
-pub use changes::{Details, NAME_OF_THE_GONE, erase, set_details, set_role, set_status};
+pub use changes::{Details, NAME_OF_THE_GONE, erase, set_details, set_email, set_role, set_status};
 pub use holdings::holdings;
 pub use logins::{Device, Login, LoginRules, sign_in, sign_out, signed_in};
 pub use password::{Passwords, Verdict};

@@ -18,7 +18,7 @@ use crate::mentors::{self, Mentor, Visibility};
 pub const LONGEST_NOTES: usize = 5_000;
 
 /// Characters of a request key, at most.
-const LONGEST_KEY: usize = 200;
+pub(super) const LONGEST_KEY: usize = 200;
 
 /// Which time is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! verbs here only say so kindly.
 
 mod book;
+pub mod books;
 mod calendar;
 mod close;
 pub mod feedback;

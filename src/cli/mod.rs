@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod embed;
 mod eval;
+mod export;
 mod import;
 mod matches;
 mod progress;
@@ -48,10 +49,12 @@ enum Command {
     Demo(demo::Args),
     /// Answers a question from the command line
     Match(matches::Args),
-    /// Takes mentors or mentees in from a .jsonl or .csv file
+    /// Takes in what a program owns from a .jsonl or .csv file, or from a directory of them
     Import(import::Args),
     /// Looks through the Airtable base and takes in what differs
     Sync(sync::Args),
+    /// Writes all that the program owns to .jsonl or .csv files
+    Export(export::Args),
     /// Turns lines of text into vectors, one JSON array a line
     Embed(embed::Args),
     /// Measures ranking on graded questions
@@ -98,6 +101,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Match(args) => matches::run(flags, args),
         Command::Import(args) => import::run(flags, &args),
         Command::Sync(args) => sync::run(flags, args),
+        Command::Export(args) => export::run(flags, &args),
         Command::Embed(args) => embed::run(flags, args),
         Command::Eval(args) => eval::run(flags, &args),
         Command::Bench(command) => bench::run(flags, command),

@@ -3,9 +3,13 @@
 //! the rows, one line in the change log, one job that makes the vectors.
 
 mod arrivals;
+pub mod books;
+pub mod bulk;
+pub mod directory;
 mod fields;
 pub mod profiles;
 mod store;
+pub mod tags;
 mod traces;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -292,14 +296,14 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> 
     };
     match known {
         Some(mentor) => change(tx, actor, mentor, Some(record), edit),
-        None => create(tx, actor, record, edit),
+        None => create(tx, actor, MentorId::random(), Some(record), edit),
     }
 }
 
 /// Changes a mentor that is there.
 ///
 /// # Errors
-/// `email_taken`, as for `put`.
+/// `email_taken`, as for `put`, and where the mentor is staff, whose address no other program moves.
 pub fn change(tx: &Tx<'_>, actor: &Actor, mentor: Mentor, record: Option<&str>, edit: Edit) -> Result<Put> {
     let email = edit.email.clone().filter(|email| *email != mentor.email);
     let name = edit.name.clone().filter(|name| *name != mentor.name);
@@ -315,6 +319,10 @@ pub fn change(tx: &Tx<'_>, actor: &Actor, mentor: Mentor, record: Option<&str>, 
     let has_new_account = email.is_some() || name.is_some() || timezone.is_some();
     let has_changed = has_new_account || is_adopted || profile != mentor.profile;
     if has_changed {
+        // Whoever holds the address of staff can have its password made anew: no record and no file moves it.
+        if email.is_some() && accounts::user(tx, mentor.user)?.is_some_and(|user| user.role.is_staff()) {
+            return Err(taken());
+        }
         if has_new_account {
             accounts::update(tx, mentor.user, email.as_deref(), name.as_deref(), timezone.as_deref())?;
         }
@@ -329,7 +337,7 @@ pub fn change(tx: &Tx<'_>, actor: &Actor, mentor: Mentor, record: Option<&str>, 
     Ok(Put { mentor: mentor.id, number: mentor.number, has_changed })
 }
 
-fn create(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> {
+fn create(tx: &Tx<'_>, actor: &Actor, id: MentorId, record: Option<&str>, edit: Edit) -> Result<Put> {
     let email = edit.email.clone().ok_or_else(|| Error::field("Email", "is needed for a new mentor"))?;
     let name = edit.name.clone().ok_or_else(|| Error::field("Name", "is needed for a new mentor"))?;
     let timezone = match &edit.timezone {
@@ -341,7 +349,7 @@ fn create(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> {
         Some(user) => user.id,
         None => accounts::create(tx, &NewUser { email, name, role: Role::Mentor, timezone, password_hash: None })?.id,
     };
-    open(tx, actor, user, Some(record), edit)
+    open_as(tx, actor, id, user, record, edit)
 }
 
 /// Opens a mentor's profile for an account that has none. What `edit` says of the account is left aside.
@@ -349,20 +357,26 @@ fn create(tx: &Tx<'_>, actor: &Actor, record: &str, edit: Edit) -> Result<Put> {
 /// # Errors
 /// Internal, where SQLite cannot.
 fn open(tx: &Tx<'_>, actor: &Actor, user: UserId, record: Option<&str>, edit: Edit) -> Result<Put> {
+    open_as(tx, actor, MentorId::random(), user, record, edit)
+}
+
+fn open_as(tx: &Tx<'_>, actor: &Actor, id: MentorId, user: UserId, record: Option<&str>, edit: Edit) -> Result<Put> {
     let mut profile = Profile { is_active: true, load_cap_per_week: DEFAULT_LOAD_CAP, ..Profile::default() };
     edit.apply(&mut profile);
-    let id = MentorId::random();
     let number = store::insert(tx, id, user, record, &profile)?;
     store::replace_expertise(tx, number, &profile.expertise)?;
     traces::created(tx, actor, id, number, &profile, record)?;
     Ok(Put { mentor: id, number, has_changed: true })
 }
 
+fn taken() -> Error {
+    Error::conflict("email_taken", "That e-mail address belongs to somebody else.")
+}
+
 /// The mentor without a record whom a new record's address names, if any.
 fn adoptable(tx: &Tx<'_>, edit: &Edit) -> Result<Option<Mentor>> {
     let Some(email) = &edit.email else { return Ok(None) };
     let Some(user) = accounts::user_by_email(tx, email)? else { return Ok(None) };
-    let taken = || Error::conflict("email_taken", "That e-mail address belongs to somebody else.");
     if user.role.is_staff() {
         return Err(taken());
     }

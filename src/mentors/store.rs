@@ -8,9 +8,9 @@ use crate::db::Tx;
 use crate::error::{OrInternal, Result};
 use crate::ids::{MentorId, MentorNo, UserId};
 
-const SELECT: &str = include_str!("sql/select.sql");
+pub(super) const SELECT: &str = include_str!("sql/select.sql");
 
-fn list(row: &Row<'_>, name: &str) -> rusqlite::Result<Vec<String>> {
+pub(super) fn list(row: &Row<'_>, name: &str) -> rusqlite::Result<Vec<String>> {
     json(row, name)
 }
 
@@ -19,7 +19,7 @@ fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, name: &str) -> rusqlite::
         .map_err(|cause| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(cause)))
 }
 
-fn mentor_row(row: &Row<'_>) -> rusqlite::Result<Mentor> {
+pub(super) fn mentor_row(row: &Row<'_>) -> rusqlite::Result<Mentor> {
     let expertise: Vec<(String, Option<String>, f64)> = json(row, "expertise")?;
     let profile = Profile {
         headline: row.get("headline")?,

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::DateTime;
 use serde_json::{Map, Value};
 
+use super::extras::{self, ACCOUNT_FIELDS, MENTEE_EXTRAS, MENTOR_EXTRAS};
 use super::{Kind, MentorRecord, Person};
+use crate::accounts::books::MenteeBook;
 use crate::accounts::mentees::{Mentee, NewMentee};
 use crate::accounts::{check_email, check_name, check_timezone};
 use crate::config::MENTOR_FIELDS;
@@ -22,24 +24,27 @@ const LONGEST_RECORD: usize = 100;
 const MENTEE_FIELDS: &[&str] = &["Email", "Name", "Company", "Industry", "Stage", "Goals", "Timezone"];
 
 /// A line of an import: `{recordId, fields: {…}}` is a mentor, a flat object is what its columns say,
-/// unless the caller knows better.
-pub(super) fn person(payload: &Value, kind: Option<Kind>, unknown: &mut BTreeSet<String>) -> Result<Person> {
+/// unless the caller knows better. Names of fields that nobody knows are added to `unknown`.
+///
+/// # Errors
+/// `Invalid` with every wrong field.
+pub fn person(payload: &Value, kind: Option<Kind>, unknown: &mut BTreeSet<String>) -> Result<Person> {
     let object = payload.as_object().ok_or_else(|| Error::malformed("not_an_object", "must be a JSON object"))?;
     let is_mentee = match kind {
         Some(kind) => kind == Kind::Mentees,
         None => !object.contains_key("fields") && !object.contains_key("recordId") && object.contains_key("Goals"),
     };
+    let fields = object.get("fields").and_then(Value::as_object).unwrap_or(object);
     if is_mentee {
-        let fields = object.get("fields").and_then(Value::as_object).unwrap_or(object);
-        return mentee(fields, unknown).map(Person::Mentee);
+        return mentee(fields, unknown).map(|book| Person::Mentee(Box::new(book)));
     }
-    let record = if object.get("fields").is_some_and(Value::is_object) {
-        mentor_payload(payload, unknown)?
-    } else {
-        let id = object.get("recordId").or_else(|| object.get("Record ID")).and_then(Value::as_str).unwrap_or_default();
-        mentor_record(id, object, unknown)?
-    };
-    Ok(Person::Mentor(Box::new(record)))
+    let id = object.get("recordId").or_else(|| object.get("Record ID")).and_then(Value::as_str).unwrap_or_default();
+    let mut check = Check::of(fields);
+    note_unknown(fields, &[MENTOR_FIELDS, MENTOR_EXTRAS, ACCOUNT_FIELDS], unknown);
+    let extras = extras::mentor(&mut check);
+    let edit = edit(&mut check);
+    let record = check.record(id, extras.id.is_none());
+    check.done(Person::Mentor(Box::new(extras.with(record, edit))))
 }
 
 /// A mentor as the Airtable webhook sends one: `{recordId, fields: {Email, Name, …}}`. A missing
@@ -55,13 +60,19 @@ pub(super) fn mentor_payload(payload: &Value, unknown: &mut BTreeSet<String>) ->
 }
 
 fn mentor_record(id: &str, fields: &Map<String, Value>, unknown: &mut BTreeSet<String>) -> Result<MentorRecord> {
-    note_unknown(fields, MENTOR_FIELDS, unknown);
-    let mut check = Check { fields, problems: BTreeMap::new() };
-    let record = checked_text("recordId", id, LONGEST_RECORD).unwrap_or_default();
-    if record.is_empty() {
-        check.problems.insert("recordId".to_owned(), "must be a text that names the record".to_owned());
-    }
-    let edit = Edit {
+    note_unknown(fields, &[MENTOR_FIELDS], unknown);
+    let mut check = Check::of(fields);
+    let record = check.record(id, true).unwrap_or_default();
+    let edit = edit(&mut check);
+    let edited_ms = match check.text("Last Modified", milliseconds) {
+        Patch::Set(edited) => Some(edited),
+        Patch::Keep | Patch::Clear => None,
+    };
+    check.done(MentorRecord { record, edit, edited_ms })
+}
+
+fn edit(check: &mut Check<'_>) -> Edit {
+    Edit {
         email: check.needed("Email", check_email),
         name: check.needed("Name", check_name),
         timezone: check.text("Timezone", check_timezone),
@@ -84,17 +95,12 @@ fn mentor_record(id: &str, fields: &Map<String, Value>, unknown: &mut BTreeSet<S
         linkedin_url: check.text("LinkedIn URL", |url| checked_url("LinkedIn URL", url)),
         meeting_url: check.text("Meeting URL", |url| checked_url("Meeting URL", url)),
         paused_until: Patch::Keep,
-    };
-    let edited_ms = match check.text("Last Modified", milliseconds) {
-        Patch::Set(edited) => Some(edited),
-        Patch::Keep | Patch::Clear => None,
-    };
-    check.done(MentorRecord { record, edit, edited_ms })
+    }
 }
 
-fn mentee(fields: &Map<String, Value>, unknown: &mut BTreeSet<String>) -> Result<NewMentee> {
-    note_unknown(fields, MENTEE_FIELDS, unknown);
-    let mut check = Check { fields, problems: BTreeMap::new() };
+fn mentee(fields: &Map<String, Value>, unknown: &mut BTreeSet<String>) -> Result<MenteeBook> {
+    note_unknown(fields, &[MENTEE_FIELDS, MENTEE_EXTRAS, ACCOUNT_FIELDS], unknown);
+    let mut check = Check::of(fields);
     let email = check.needed("Email", check_email);
     let name = check.needed("Name", check_name);
     for (field, value) in [("Email", &email), ("Name", &name)] {
@@ -114,7 +120,8 @@ fn mentee(fields: &Map<String, Value>, unknown: &mut BTreeSet<String>) -> Result
             goals: set(check.text("Goals", |text| checked_text("Goals", text, LONGEST_GOALS))).unwrap_or_default(),
         },
     };
-    check.done(mentee)
+    let book = extras::mentee(&mut check, mentee);
+    check.done(book)
 }
 
 fn set<T>(patch: Patch<T>) -> Option<T> {
@@ -124,12 +131,10 @@ fn set<T>(patch: Patch<T>) -> Option<T> {
     }
 }
 
-fn note_unknown(fields: &Map<String, Value>, known: &[&str], unknown: &mut BTreeSet<String>) {
-    let around = ["recordId", "Record ID", "fields"];
+fn note_unknown(fields: &Map<String, Value>, known: &[&[&str]], unknown: &mut BTreeSet<String>) {
+    let known = [known.concat(), vec!["recordId", "Record ID", "fields"]].concat();
     // Somebody's ten thousand odd columns are named only so far.
-    for name in
-        fields.keys().filter(|name| !known.contains(&name.as_str()) && !around.contains(&name.as_str())).take(50)
-    {
+    for name in fields.keys().filter(|name| !known.contains(&name.as_str())).take(50) {
         unknown.insert(name.chars().take(60).collect());
     }
 }
@@ -151,22 +156,40 @@ fn visibility(text: &str) -> Result<Visibility> {
 }
 
 /// Reads fields one by one and keeps what is wrong with each, so that all of it is said at once.
-struct Check<'a> {
+pub(super) struct Check<'a> {
     fields: &'a Map<String, Value>,
     problems: BTreeMap<String, String>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    fn of(fields: &'a Map<String, Value>) -> Self {
+        Self { fields, problems: BTreeMap::new() }
+    }
+
+    /// The id of the record; where it is `needed`, one must be there.
+    fn record(&mut self, id: &str, needed: bool) -> Option<String> {
+        let record = checked_text("recordId", id, LONGEST_RECORD).ok().filter(|record| !record.is_empty());
+        if record.is_none() && (needed || !id.is_empty()) {
+            self.problems.insert("recordId".to_owned(), "must be a text that names the record".to_owned());
+        }
+        record
+    }
+
+    /// A field as it stands.
+    pub(super) fn value(&self, field: &str) -> Option<&'a Value> {
+        self.fields.get(field)
+    }
+
     fn done<T>(self, value: T) -> Result<T> {
         if self.problems.is_empty() { Ok(value) } else { Err(Error::invalid_fields(self.problems)) }
     }
 
-    fn wrong<T>(&mut self, field: &str, problem: &str) -> Patch<T> {
+    pub(super) fn wrong<T>(&mut self, field: &str, problem: &str) -> Patch<T> {
         self.problems.insert(field.to_owned(), problem.to_owned());
         Patch::Keep
     }
 
-    fn settle<T>(&mut self, field: &str, outcome: Result<T>) -> Patch<T> {
+    pub(super) fn settle<T>(&mut self, field: &str, outcome: Result<T>) -> Patch<T> {
         match outcome {
             Ok(value) => Patch::Set(value),
             Err(refusal) => {
@@ -176,7 +199,7 @@ impl Check<'_> {
         }
     }
 
-    fn text<T>(&mut self, field: &str, check: impl FnOnce(&str) -> Result<T>) -> Patch<T> {
+    pub(super) fn text<T>(&mut self, field: &str, check: impl FnOnce(&str) -> Result<T>) -> Patch<T> {
         match self.fields.get(field) {
             None => Patch::Keep,
             Some(Value::Null) => Patch::Clear,
@@ -198,7 +221,7 @@ impl Check<'_> {
         }
     }
 
-    fn list(&mut self, field: &str) -> Patch<Vec<String>> {
+    pub(super) fn list(&mut self, field: &str) -> Patch<Vec<String>> {
         match self.fields.get(field) {
             None => Patch::Keep,
             Some(Value::Null) => Patch::Clear,

@@ -3,27 +3,34 @@
 //! `import` write. Nothing is ever half applied.
 
 pub mod airtable;
+pub mod cells;
 mod check;
 pub mod deliveries;
+mod extras;
+mod intake;
 pub mod mapping;
 mod read;
 mod signature;
+pub mod uploads;
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
 
-use crate::accounts::mentees::{self, NewMentee};
+use crate::accounts::books::{self, Effect, MenteeBook};
 use crate::audit::Actor;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
+use crate::mentors::books::NewMentor;
 use crate::mentors::{self, Edit, Put};
 
+pub use check::person;
+pub use intake::{LineError, Manner, Outcome, Place, Report, Row, intake};
 pub use mapping::Mapping;
 pub use read::{Format, format_of};
 pub use signature::is_signed;
 
-/// Lines written in one transaction: enough to make the fsync cheap, few enough to lose little time to a crash.
-const LINES_A_WRITE: usize = 100;
+/// Lines that a preview tells one by one, at most.
+pub const MOST_ROWS: usize = 1_000;
 
 /// One mentor as a record of another program, its values checked.
 #[derive(Clone, Debug)]
@@ -53,9 +60,9 @@ const FARTHEST_AHEAD_MS: i64 = 24 * 3_600 * 1_000;
 #[derive(Clone, Debug)]
 pub enum Person {
     /// A mentor.
-    Mentor(Box<MentorRecord>),
+    Mentor(Box<NewMentor>),
     /// A mentee.
-    Mentee(NewMentee),
+    Mentee(Box<MenteeBook>),
 }
 
 /// What sort of people a file holds.
@@ -67,33 +74,8 @@ pub enum Kind {
     Mentees,
 }
 
-/// What is wrong with one line.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct LineError {
-    /// Counted from 1, as editors do.
-    pub line: u64,
-    /// A sentence.
-    pub problem: String,
-}
-
-/// What an import did, or would do.
-#[derive(Clone, Debug, Default, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// Lines that hold somebody.
-    pub read: u64,
-    /// People who were new or are different now.
-    pub changed: u64,
-    /// People about whom nothing was new.
-    pub unchanged: u64,
-    /// Lines left out, each with its reason.
-    pub errors: Vec<LineError>,
-    /// Fields that nobody knows, kept out.
-    pub unknown_fields: Vec<String>,
-}
-
-/// Applies one record: the verb behind the webhook and the import alike. An older edit that comes after a newer one
-/// changes nothing, where both tell when they were made.
+/// Applies one record of a base. An older edit that comes after a newer one changes nothing, where both tell when
+/// they were made.
 ///
 /// # Errors
 /// As `mentors::put`; `Invalid` for an edit that was made tomorrow.
@@ -130,83 +112,45 @@ pub fn import(
     is_dry: bool,
     progress: impl FnMut(u64),
 ) -> Result<Report> {
+    let manner = Manner { format, n_rows: 0 };
     if is_dry {
-        db.rehearse_here(|tx| import_with(input, format, kind, progress, |batch| write(tx, actor, batch)))
+        db.rehearse_here(|tx| people(Place::Tried(tx), actor, manner, input, kind, progress))
     } else {
-        import_with(input, format, kind, progress, |batch| db.write_here(|tx| write(tx, actor, batch)))
+        people(Place::Kept(db), actor, manner, input, kind, progress)
     }
 }
 
-/// The line of a person and whether anything is different now, or what is wrong with it.
-type Outcome = (u64, Result<bool, String>);
+/// What an import of people would do, line by line: nothing is kept. The first thousand lines are told one by one
+/// in `Report::rows`.
+///
+/// # Errors
+/// Internal, where the file cannot be read.
+pub fn preview(db: &Db, input: impl BufRead, format: Format, kind: Option<Kind>) -> Result<Report> {
+    let manner = Manner { format, n_rows: MOST_ROWS };
+    db.rehearse_here(|tx| people(Place::Tried(tx), &Actor::nobody("preview"), manner, input, kind, |_| ()))
+}
 
-fn import_with(
+fn people(
+    place: Place<'_>,
+    actor: &Actor,
+    manner: Manner,
     input: impl BufRead,
-    format: Format,
     kind: Option<Kind>,
-    mut progress: impl FnMut(u64),
-    mut write: impl FnMut(Vec<(u64, Person)>) -> Result<Vec<Outcome>>,
+    progress: impl FnMut(u64),
 ) -> Result<Report> {
-    let mut report = Report::default();
-    let mut unknown = BTreeSet::new();
-    let mut batch = Vec::with_capacity(LINES_A_WRITE);
-    let mut lines = read::lines(input, format).peekable();
-    while let Some(line) = lines.next() {
-        let (number, payload) = line?;
-        report.read += 1;
-        match payload.and_then(|payload| check::person(&payload, kind, &mut unknown)) {
-            Ok(person) => batch.push((number, person)),
-            Err(refusal) => report.note(number, Err(describe(&refusal))),
-        }
-        if batch.len() == LINES_A_WRITE || lines.peek().is_none() {
-            for (number, outcome) in write(std::mem::take(&mut batch))? {
-                report.note(number, outcome);
-            }
-            progress(report.read);
-        }
-    }
-    report.errors.sort_by_key(|error| error.line);
-    report.unknown_fields = unknown.into_iter().collect();
-    Ok(report)
+    let check = |payload: &serde_json::Value, unknown: &mut BTreeSet<String>| check::person(payload, kind, unknown);
+    intake(place, manner, input, check, |tx, person| bring(tx, actor, person), progress)
 }
 
-impl Report {
-    fn note(&mut self, line: u64, outcome: Result<bool, String>) {
-        match outcome {
-            Ok(true) => self.changed += 1,
-            Ok(false) => self.unchanged += 1,
-            Err(problem) => self.errors.push(LineError { line, problem }),
-        }
-    }
-}
-
-fn write(tx: &Tx<'_>, actor: &Actor, people: Vec<(u64, Person)>) -> Result<Vec<Outcome>> {
-    let mut outcomes = Vec::with_capacity(people.len());
-    for (line, person) in people {
-        match tx.savepoint(|tx| write_one(tx, actor, person)) {
-            Ok(has_changed) => outcomes.push((line, Ok(has_changed))),
-            // A refusal is about this line; anything else is about the machine and ends the import.
-            Err(refusal) if refusal.cause().is_none() => outcomes.push((line, Err(describe(&refusal)))),
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(outcomes)
-}
-
-fn write_one(tx: &Tx<'_>, actor: &Actor, person: Person) -> Result<bool> {
+/// Brings one person in: what `person` made of a line.
+///
+/// # Errors
+/// As `mentors::books::put` and `accounts::books::put_mentee`.
+pub fn bring(tx: &Tx<'_>, actor: &Actor, person: Person) -> Result<Effect> {
     match person {
-        Person::Mentor(record) => apply(tx, actor, *record).map(|applied| applied.put.has_changed),
-        Person::Mentee(mentee) => mentees::put(tx, actor, &mentee),
+        Person::Mentor(mentor) => mentors::books::put(tx, actor, *mentor),
+        Person::Mentee(mentee) => books::put_mentee(tx, actor, &mentee),
     }
-}
-
-/// `fields` come without a sentence of their own when there are several: all of them are named here.
-fn describe(refusal: &Error) -> String {
-    if refusal.fields.len() > 1 {
-        let all: Vec<String> = refusal.fields.iter().map(|(field, problem)| format!("{field} {problem}")).collect();
-        return all.join("; ");
-    }
-    refusal.message.to_string()
 }
 
 #[cfg(test)]

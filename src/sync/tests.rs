@@ -168,3 +168,82 @@ fn ten_thousand_levels_of_nesting_are_an_error_of_their_line() {
     let report = take(&db, deep.as_bytes(), Format::JsonLines);
     assert_eq!((report.changed, report.errors.len()), (1, 1));
 }
+
+#[test]
+fn a_preview_tells_line_by_line_what_would_happen_and_keeps_nothing() {
+    let (_keep, db) = house();
+    take(&db, format!("{ADA}\n").as_bytes(), Format::JsonLines);
+    let csv = "Record ID,Email,Name,Headline\n\
+               rec1,ada@example.org,Ada,Pricing\n\
+               rec1,ada@example.org,Ada,Hiring\n\
+               rec2,bo@example.org,Bo,\n\
+               rec3,nobody,Cy,\n";
+    let report = preview(&db, csv.as_bytes(), Format::Csv, Some(Kind::Mentors)).expect("read");
+    let rows: Vec<_> = report.rows.iter().map(|row| (row.line, row.about.as_str(), row.outcome)).collect();
+    assert_eq!(
+        rows,
+        [
+            (2, "ada@example.org", Outcome::Unchanged),
+            (3, "ada@example.org", Outcome::Changed),
+            (4, "bo@example.org", Outcome::New),
+            (5, "nobody", Outcome::Refused),
+        ]
+    );
+    assert_eq!(report.rows[3].problem.as_deref(), Some("Email must be an e-mail address"));
+    assert_eq!((report.changed, report.created, report.unchanged, report.refused), (2, 1, 1, 1));
+    assert_eq!(names(&db), ["Ada"]);
+}
+
+#[test]
+fn a_preview_of_many_lines_tells_only_the_first_of_them() {
+    let (_keep, db) = house();
+    let file: String = (0..MOST_ROWS + 5).map(|at| format!("{{\"Email\": \"{at}\"}}\n")).collect();
+    let report = preview(&db, file.as_bytes(), Format::JsonLines, Some(Kind::Mentees)).expect("read");
+    assert_eq!((report.rows.len(), report.refused), (MOST_ROWS, 1_005));
+}
+
+fn problems(db: &Db, text: &[u8]) -> Vec<(u64, String)> {
+    take(db, text, Format::Csv).errors.into_iter().map(|error| (error.line, error.problem)).collect()
+}
+
+#[test]
+fn a_csv_that_cannot_be_used_is_refused_by_its_first_line() {
+    let (_keep, db) = house();
+    let wide = format!("{}\nx,y\n", "name,".repeat(1_000_000));
+    for (file, problem) in [
+        (wide.into_bytes(), "names more than 1000 columns, so nothing of the file was read"),
+        (b"Email,Name,Email\na,b,c\n".to_vec(), "names the column Email twice, so nothing of the file was read"),
+        (
+            b"Email,Name,Stra\xDFe\na,b,c\n".to_vec(),
+            "is not UTF-8 text, so nothing of the file was read (save the file as UTF-8 CSV)",
+        ),
+        (vec![b'x'; 3 * 1024 * 1024], "is longer than 1 MiB, so nothing of the file was read"),
+    ] {
+        assert_eq!(problems(&db, &file), [(1, problem.to_owned())]);
+    }
+    assert!(problems(&db, b"").is_empty());
+}
+
+#[test]
+fn a_csvs_bad_lines_are_named_and_its_good_ones_go_in() {
+    let (_keep, db) = house();
+    let mut file =
+        b"\xEF\xBB\xBF\"Record ID\",Email,Name,Expertise\r\n\r\nrec1,ada@example.org,\"A\r\nda\",x\r\n".to_vec();
+    file.extend(b"rec2,bo@example.org,Ren\xE9,x\r\n");
+    file.extend(format!("rec3,cy@example.org,Cy{}\r\n", ",".repeat(1_000_000)).as_bytes());
+    file.extend(format!("rec4,di@example.org,Di,\"{}\"\r\n", "x".repeat(2 * 1024 * 1024)).as_bytes());
+    let tags: Vec<String> = (0..10_000).map(|at| format!("tag {at}")).collect();
+    file.extend(format!("rec5,el@example.org,El,{}\r\n", tags.join(";")).as_bytes());
+    file.extend(b"rec6,fy@example.org,Fy,\"a; \"\"b\"\r\n'=rec7,gu@example.org,'+Gu,\n");
+    assert_eq!(
+        problems(&db, &file),
+        [
+            (5, "is not UTF-8 text (save the file as UTF-8 CSV)".to_owned()),
+            (6, "has more columns than the first line names".to_owned()),
+            (7, "is longer than 1 MiB".to_owned()),
+            (8, "Expertise must not have more than 50 entries".to_owned()),
+            (9, "holds a list with a quote that does not end".to_owned()),
+        ]
+    );
+    assert_eq!(names(&db), ["A da", "+Gu"]);
+}

@@ -6,11 +6,13 @@ use axum::routing::{get, post};
 use utoipa_axum::routes;
 
 use super::api::{
-    auth, availability, calendar, hooks, hours, logins, matches, mentors, notifications, oidc, operations, outbox,
-    people, photos, profiles, recovery, sessions, webhooks,
+    auth, availability, books, calendar, hooks, hours, logins, matches, mentors, notifications, oidc, operations,
+    outbox, people, photos, profiles, recovery, sessions, tags, webhooks,
 };
 use super::limits::Rate;
-use super::pages::{arriving, booking, meetings, offering, own, safety, staff, syncing, telling};
+use super::pages::{
+    arriving, booking, directory, editing, importing, meetings, offering, own, safety, staff, syncing, tagging, telling,
+};
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
 use crate::accounts::tokens::Scope;
@@ -44,6 +46,7 @@ pub fn table() -> Vec<Route> {
         pages_of_office_hours(),
         pages_of_staff(),
         pages_of_other_programs(),
+        pages_on_mentors(),
     ]
     .concat()
 }
@@ -211,11 +214,16 @@ fn staff_interface() -> Vec<Route> {
         Route::api(GET, "/api/admin/events.csv", Who::ADMINS, || routes!(people::events_csv))
             .scope(Scope::StaffRead)
             .guarded(),
+        Route::api(GET, "/api/admin/export/{kind}", Who::STAFF, || routes!(books::export))
+            .scope(Scope::StaffRead)
+            .guarded(),
         Route::api(GET, "/api/admin/outbox", Who::STAFF, || routes!(outbox::list)).scope(Scope::StaffRead),
         Route::api(GET, "/api/admin/outbox/{id}", Who::STAFF, || routes!(outbox::show)).scope(Scope::StaffRead),
         Route::api(POST, "/api/admin/outbox/{id}/retry", Who::STAFF, || routes!(outbox::retry))
             .scope(Scope::StaffWrite),
         Route::api(GET, "/api/admin/jobs", Who::STAFF, || routes!(people::queue)).scope(Scope::StaffRead),
+        Route::api(GET, "/api/admin/tags", Who::STAFF, || routes!(tags::list)).scope(Scope::StaffRead),
+        Route::api(POST, "/api/admin/tags/merge", Who::STAFF, || routes!(tags::merge)).scope(Scope::StaffWrite),
         Route::api(GET, "/api/admin/sync", Who::STAFF, || routes!(webhooks::log)).scope(Scope::StaffRead),
         Route::api(POST, "/api/admin/sync/{id}/replay", Who::STAFF, || routes!(webhooks::replay))
             .scope(Scope::StaffWrite),
@@ -360,5 +368,28 @@ fn pages_of_other_programs() -> Vec<Route> {
         Route::page(POST, "/admin/hooks/{id}/remove", Who::ADMINS, || post(telling::remove)).guarded(),
         Route::page(POST, "/admin/hooks/{id}/test", Who::ADMINS, || post(telling::test)),
         Route::page(POST, "/admin/hooks/letters/{id}/retry", Who::ADMINS, || post(telling::retry)),
+    ]
+}
+
+/// Mentors as those who run the program see and change them.
+fn pages_on_mentors() -> Vec<Route> {
+    let staff = |method, path, handler| Route::page(method, path, Who::STAFF, handler);
+    vec![
+        staff(GET, "/admin/mentors", || get(directory::list)),
+        staff(POST, "/admin/mentors/bulk", || post(directory::change)),
+        staff(POST, "/admin/mentors/bulk/undo", || post(directory::take_back)),
+        staff(GET, "/admin/mentors/new", || get(editing::new)),
+        staff(POST, "/admin/mentors/new", || post(editing::add)),
+        staff(GET, "/admin/mentors/{id}", || get(editing::show)),
+        staff(POST, "/admin/mentors/{id}", || post(editing::save)),
+        staff(GET, "/admin/tags", || get(tagging::list)),
+        staff(GET, "/admin/tags/change", || get(tagging::preview)),
+        staff(POST, "/admin/tags/change", || post(tagging::change)),
+        staff(POST, "/admin/tags/undo", || post(tagging::undo)),
+        staff(GET, "/admin/import", || get(importing::form)),
+        staff(POST, "/admin/import", || post(importing::send)).body(importing::BODY_LIMIT),
+        staff(GET, "/admin/import/{id}", || get(importing::show)).whose(Whose::Own),
+        staff(POST, "/admin/import/{id}", || post(importing::take_in)).whose(Whose::Own),
+        staff(POST, "/admin/import/{id}/discard", || post(importing::discard)).whose(Whose::Own),
     ]
 }

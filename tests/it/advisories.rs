@@ -127,6 +127,7 @@ async fn cve_2026_27801_what_is_dangerous_asks_for_a_proof_that_cannot_be_guesse
         ("GET", "/api/profiles/{userId}/export"),
         ("DELETE", "/api/profiles/{userId}"),
         ("GET", "/api/admin/events.csv"),
+        ("GET", "/api/admin/export/{kind}"),
         ("POST", "/api/admin/users"),
         ("PATCH", "/api/admin/users/{id}"),
         ("POST", "/api/tokens"),

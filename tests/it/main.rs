@@ -3,6 +3,7 @@
 
 mod access;
 mod advisories;
+mod bad_books;
 mod binary;
 mod booking_model;
 mod booking_pages;
@@ -31,9 +32,12 @@ mod provider;
 mod quality;
 mod receiver;
 mod refusals;
+mod round_trip;
 mod signing_in;
 mod signing_up;
 mod smtp;
+mod staff_browser;
+mod staff_pages;
 mod test_app;
 mod tokens;
 mod ways_back;

@@ -262,6 +262,7 @@ async fn what_staff_read_is_for_staff() {
         ("/api/admin/users", [403, 403, 200, 200]),
         ("/api/admin/events", [403, 403, 200, 200]),
         ("/api/admin/events.csv", [403, 403, 403, 200]),
+        ("/api/admin/export/mentees", [403, 403, 200, 200]),
         ("/api/admin/jobs", [403, 403, 200, 200]),
         ("/api/admin/outbox", [403, 403, 200, 200]),
     ] {

@@ -187,7 +187,7 @@ fn wanted(tx: &Tx<'_>, hours: &Hours) -> Vec<(Moment, Moment)> {
 }
 
 /// Takes back the free slots that the hours no longer want and makes those that they do.
-fn settle(tx: &Tx<'_>, mentor: &Mentor, hours: &Hours) -> Result<u32> {
+pub(super) fn settle(tx: &Tx<'_>, mentor: &Mentor, hours: &Hours) -> Result<u32> {
     let wanted = wanted(tx, hours);
     let times: HashSet<(Moment, Moment)> = wanted.iter().copied().collect();
     for slot in store::free_from_hours(tx, mentor.number)? {
@@ -225,6 +225,18 @@ fn make(tx: &Tx<'_>, mentor: &Mentor, hours: &Hours, wanted: &[(Moment, Moment)]
 }
 
 fn check(tx: &Tx<'_>, hours: &Hours) -> Result<()> {
+    check_shape(hours)?;
+    let today = tx.now().utc().date_naive();
+    for (place, (date, _)) in hours.exceptions.iter().enumerate() {
+        if (*date - today).num_days().abs() > FARTHEST_DAYS {
+            return Err(Error::field(&format!("exceptions[{place}].date"), "must be within two years"));
+        }
+    }
+    Ok(())
+}
+
+/// The same whenever it is asked: what the books hold may be old.
+pub(super) fn check_shape(hours: &Hours) -> Result<()> {
     for (field, value, least, most) in [
         ("sessionMinutes", hours.session_minutes, 5, 480),
         ("bufferMinutes", hours.buffer_minutes, 0, 480),
@@ -246,13 +258,9 @@ fn check(tx: &Tx<'_>, hours: &Hours) -> Result<()> {
         let of_day = hours.rules.iter().enumerate().filter(|(_, (it, _))| it.num_days_from_monday() == day);
         check_windows(of_day.map(|(place, (_, window))| (format!("rules[{place}]"), *window)).collect())?;
     }
-    let today = tx.now().utc().date_naive();
     let mut seen = HashSet::new();
     for (place, (date, windows)) in hours.exceptions.iter().enumerate() {
         let field = format!("exceptions[{place}]");
-        if (*date - today).num_days().abs() > FARTHEST_DAYS {
-            return Err(Error::field(&format!("{field}.date"), "must be within two years"));
-        }
         if !seen.insert(*date) {
             return Err(Error::field(&format!("{field}.date"), "is there twice"));
         }
@@ -260,6 +268,14 @@ fn check(tx: &Tx<'_>, hours: &Hours) -> Result<()> {
         check_windows(named.map(|(at, window)| (format!("{field}.windows[{at}]"), *window)).collect())?;
     }
     Ok(())
+}
+
+/// The same hours in the order in which they are kept.
+pub(super) fn sorted(hours: &Hours) -> Hours {
+    let mut hours = hours.clone();
+    hours.rules.sort_by_key(|(day, window)| (day.num_days_from_monday(), *window));
+    hours.exceptions.sort_by_key(|(date, _)| *date);
+    hours
 }
 
 fn check_windows(mut windows: Vec<(String, Window)>) -> Result<()> {

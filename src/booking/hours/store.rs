@@ -10,7 +10,7 @@ use crate::db::Tx;
 use crate::error::{OrInternal, Result};
 use crate::ids::MentorNo;
 
-pub(super) fn hours(tx: &Tx<'_>, mentor: MentorNo, timezone: String) -> Result<Hours> {
+pub(in crate::booking) fn hours(tx: &Tx<'_>, mentor: MentorNo, timezone: String) -> Result<Hours> {
     let mut hours = tx
         .prepare_cached(
             "select session_minutes, buffer_minutes, min_notice_minutes, window_days, slot_capacity
@@ -54,7 +54,7 @@ pub(super) fn hours(tx: &Tx<'_>, mentor: MentorNo, timezone: String) -> Result<H
     Ok(hours)
 }
 
-pub(super) fn replace(tx: &Tx<'_>, mentor: MentorNo, hours: &Hours) -> Result<()> {
+pub(in crate::booking) fn replace(tx: &Tx<'_>, mentor: MentorNo, hours: &Hours) -> Result<()> {
     tx.prepare_cached(
         "update mentors set session_minutes = :session, buffer_minutes = :buffer, min_notice_minutes = :notice,
              window_days = :window, slot_capacity = :capacity

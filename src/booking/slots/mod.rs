@@ -23,7 +23,7 @@ const MOST_LISTED: u32 = 1_000;
 pub const MOST_SEATS: u32 = 500;
 
 /// Characters of a place, at most.
-const LONGEST_PLACE: usize = 200;
+pub(super) const LONGEST_PLACE: usize = 200;
 
 /// How far ahead a slot may lie, in days.
 const FARTHEST_DAYS: i64 = 2 * 366;

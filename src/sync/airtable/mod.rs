@@ -27,7 +27,7 @@ pub use pace::Pace;
 pub use report::{Changed, Hidden, Refused, Report};
 
 /// Records taken in in one transaction, as for files.
-const RECORDS_A_WRITE: usize = super::LINES_A_WRITE;
+const RECORDS_A_WRITE: usize = super::intake::LINES_A_WRITE;
 
 /// Where it is kept when the table was last looked at, or was last about to be.
 const LOOKED_AT: &str = "airtable_looked_at";

@@ -13,8 +13,9 @@ use crate::error::{Error, Kind, Result};
 use crate::ids::MentorNo;
 use crate::mentors::{self, Edit, Mentor, Patch, Put};
 use crate::sync::deliveries::{self, Noted};
+use crate::sync::intake::describe;
 use crate::sync::mapping::Mapping;
-use crate::sync::{apply, check, describe};
+use crate::sync::{apply, check};
 
 /// As many may vanish from the table at once without a question.
 const FEW: usize = 5;

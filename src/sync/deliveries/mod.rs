@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::intake::describe;
 use super::mapping::Mapping;
-use super::{Applied, MentorRecord, airtable, apply, check, describe};
+use super::{Applied, MentorRecord, airtable, apply, check};
 use crate::audit::Actor;
 use crate::clock::Moment;
 use crate::db::Tx;

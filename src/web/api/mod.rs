@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod availability;
+pub mod books;
 pub mod calendar;
 pub mod hooks;
 pub mod hours;
@@ -17,4 +18,5 @@ pub mod photos;
 pub mod profiles;
 pub mod recovery;
 pub mod sessions;
+pub mod tags;
 pub mod webhooks;

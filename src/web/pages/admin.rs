@@ -69,7 +69,12 @@ pub fn render(frame: &Frame<'_>, view: &AdminView) -> Markup {
 #[must_use]
 pub fn head(frame: &Frame<'_>, title: &str) -> Markup {
     let is_admin = frame.viewer.is_some_and(|viewer| viewer.role == "admin");
-    let mut links = vec![("/admin", "Overview")];
+    let mut links = vec![
+        ("/admin", "Overview"),
+        ("/admin/mentors", "Mentors"),
+        ("/admin/tags", "Tags"),
+        ("/admin/import", "Import"),
+    ];
     links.extend(is_admin.then_some(("/admin/users", "Users")));
     links.extend([("/admin/outbox", "Letters"), ("/admin/sync", "Sync"), ("/admin/audit", "Audit log")]);
     links.extend(is_admin.then_some(("/admin/hooks", "Webhooks")));

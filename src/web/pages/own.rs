@@ -222,7 +222,7 @@ impl ProfileForm {
 }
 
 /// The last word of a path such as `mentor.bio`, which is what the form calls the field.
-fn on_the_form(errors: Errors) -> Errors {
+pub(super) fn on_the_form(errors: Errors) -> Errors {
     errors
         .into_iter()
         .map(|(field, problem)| (field.rsplit('.').next().unwrap_or_default().to_owned(), problem))
