@@ -3,12 +3,14 @@
 
 mod access;
 mod advisories;
+mod airtable;
 mod binary;
 mod booking_model;
 mod booking_pages;
 mod booking_races;
 mod booking_servers;
 mod browser;
+mod fake_base;
 mod forms;
 mod guessing;
 mod held_sessions;

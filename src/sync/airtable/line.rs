@@ -18,7 +18,7 @@ const TRIES: u32 = 5;
 const USUAL_REST: Duration = Duration::from_secs(30);
 
 /// The longest rest taken at its word.
-const LONGEST_REST: Duration = Duration::from_secs(120);
+const LONGEST_REST: Duration = Duration::from_mins(2);
 
 /// One page of the listing.
 #[derive(Deserialize)]

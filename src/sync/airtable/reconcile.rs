@@ -51,7 +51,7 @@ enum Outcome {
     /// Somebody changed them here while the table was read.
     Later,
     /// It is gone, and this is whom it stood for.
-    Hidden(Mentor),
+    Hidden(Box<Mentor>),
 }
 
 /// One look at the whole table.
@@ -152,7 +152,7 @@ impl<'a> Round<'a> {
             } else {
                 let edit = Edit { is_active: Patch::Set(false), ..Edit::default() };
                 mentors::change(tx, &self.actor, mentor.clone(), None, edit)?;
-                Outcome::Hidden(mentor)
+                Outcome::Hidden(Box::new(mentor))
             };
             self.settle(tx, &record, None, &BTreeSet::new(), outcome)?;
         }
