@@ -14,12 +14,14 @@ use sha2::Sha256;
 use tandem::accounts::Role;
 use tandem::audit::Actor;
 use tandem::config::Config;
+use tandem::db::DirectoryLock;
 use tandem::error::{Error, Result};
 use tandem::jobs;
 use tandem::mentors;
 use tandem::sync::airtable::{self, Airtable, Order, Pace, Report, Source};
 
-use crate::fake_base::{FakeBase, Fault, PATH, TOKEN, record};
+use crate::binary::tandem;
+use crate::fake_base::{FakeBase, Fault, PATH, REFRESH, TOKEN, record};
 use crate::test_app::{Answer, TestApp, request};
 
 const KEY: &[u8] = b"a key of Airtable's";
@@ -159,7 +161,8 @@ async fn a_notification_makes_the_table_equal_to_its_source_through_all_that_goe
     linked.work();
     assert_eq!(linked.here(), linked.there());
     let asked = linked.base.asked();
-    assert_eq!(asked.len(), 4 + 3, "a flood of notifications is one look: {asked:?}");
+    assert_eq!(asked.len(), 4 + 3 + 1, "a flood of notifications is one look: {asked:?}");
+    assert_eq!(asked.last().map(String::as_str), Some(REFRESH));
     let rests = linked.pace.waits().into_iter().filter(|wait| *wait > Duration::from_millis(200));
     assert_eq!(rests.map(|it| it.as_secs()).collect::<Vec<_>>(), [7, 30, 4, 8]);
     let gaps = linked.pace.waits().into_iter().filter(|wait| *wait == Duration::from_millis(200)).count();
@@ -180,9 +183,17 @@ async fn a_notification_makes_the_table_equal_to_its_source_through_all_that_goe
     assert_eq!(linked.here(), wanted, "hidden, not deleted");
 
     let before = linked.rows();
+    linked.base.asked();
     linked.notify().await;
     linked.work();
     assert_eq!(linked.rows(), before, "the same again changes nothing");
+    assert_eq!(linked.base.asked().len(), 3, "the webhook was given a week today");
+    linked.house.app.db.clock().advance(TimeDelta::days(1));
+    let fine = Fault::Nothing;
+    linked.base.with(|state| state.faults = [fine.clone(), fine.clone(), fine, Fault::Status(403, None, "{}")].into());
+    linked.notify().await;
+    linked.work();
+    assert_eq!(linked.base.asked()[3..], [REFRESH], "and another one tomorrow; that it fails holds nothing up");
     linked.base.with(|state| state.records.push(mentor(6)));
     let report = linked.look(LOOK).expect("read");
     linked.work();
@@ -467,4 +478,39 @@ async fn the_schedule_and_whoever_may_run_tasks_look_too_and_a_base_that_is_away
     let none =
         db.write_here(|tx| airtable::ask(tx, Source::Notification).and_then(|()| Err::<(), _>(Error::signed_out())));
     assert!(none.is_err() && linked.waiting() == 0, "a job is part of what causes it");
+}
+
+#[test]
+fn the_command_looks_through_the_base_and_says_so_where_it_cannot() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let base = FakeBase::open();
+    base.with(|state| state.records = vec![mentor(1), record("recBad", json!({ "Name": 7 }))]);
+    let settings = format!(
+        "data_dir = \"{}\"\n[embedding]\nengine = \"rten\"\n[sync]\nairtable_api_url = \"http://{}\"\n\
+         airtable_token = \"{TOKEN}\"\nairtable_base = \"appTandem\"\nairtable_table = \"Our mentors\"\n",
+        directory.path().join("data").display(),
+        base.address,
+    );
+    let file = directory.path().join("settings.toml");
+    std::fs::write(&file, settings).expect("written");
+    let file = file.display().to_string();
+    let sync = |more: &[&str]| tandem(&[&["--config", &file, "sync"], more].concat(), "");
+    let dry = sync(&["--dry-run"]);
+    assert_eq!((dry.code, dry.out.contains("would be 1 changed")), (1, true), "{}{}", dry.out, dry.err);
+    assert!(dry.out.contains("rec001 Mentor 1: new") && dry.out.contains("recBad left out: "), "{}", dry.out);
+    let real = sync(&["--json"]);
+    assert_eq!((real.code, real.json()["changed"][0]["isNew"].as_bool()), (1, Some(true)), "{}", real.err);
+    base.with(|state| drop(state.records.pop()));
+    let again = sync(&["--json"]);
+    assert_eq!((again.code, &again.json()["unchanged"]), (0, &json!(1)), "{}", again.err);
+    base.with(|state| state.records.clear());
+    let empty = sync(&[]);
+    assert!(empty.code == 1 && empty.err.contains("tandem sync --dry-run --force"), "{}", empty.err);
+    let lock = DirectoryLock::take(&directory.path().join("data"), "serve").expect("free");
+    let locked = sync(&[]);
+    assert!(locked.code == 1 && locked.err.contains("(tandem serve)"), "{}", locked.err);
+    assert!(locked.err.contains("POST /api/cron/sync"), "{}", locked.err);
+    drop(lock);
+    let none = tandem(&["sync"], "");
+    assert!(none.code == 1 && none.err.contains("sync.airtable_token"), "{}", none.err);
 }

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 pub const TOKEN: &str = "patAbc.0123";
 pub const PATH: &str = "/v0/appTandem/Our%20mentors?pageSize=100";
 
+/// Where the life of the webhook `ach1` is made longer.
+pub const REFRESH: &str = "/v0/bases/appTandem/webhooks/ach1/refresh";
+
 /// What goes wrong with one answer.
 #[derive(Clone, Debug)]
 pub enum Fault {
@@ -21,8 +24,10 @@ pub enum Fault {
     Cut,
     /// A page that is right but for this word in place of the next offset.
     Offset(&'static str),
-    /// Nothing at all.
+    /// No answer at all.
     Silence,
+    /// Nothing, this time.
+    Nothing,
 }
 
 #[derive(Default)]
@@ -133,7 +138,7 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             send(&mut stream, 200, "", &body, body.len())
         }
         Some(Fault::Silence) => Ok(()),
-        None => match page {
+        Some(Fault::Nothing) | None => match page {
             Some(page) => send(&mut stream, 200, "", &page.to_string(), page.to_string().len()),
             None if has_token => send(&mut stream, 404, "", "{\"error\": \"NOT_FOUND\"}", 22),
             None => send(&mut stream, 401, "", "{}", 2),
@@ -143,6 +148,9 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
 
 /// The page that the address asks for, `None` where it is none of ours.
 fn page(path: &str, state: &State) -> Option<Value> {
+    if path == REFRESH {
+        return Some(json!({ "expirationTime": "2030-03-11T09:00:00.000Z" }));
+    }
     let rest = path.strip_prefix(PATH)?;
     let from: usize = if rest.is_empty() { 0 } else { rest.strip_prefix("&offset=itr%2F")?.parse().ok()? };
     let records: Vec<&Value> = state.records.iter().skip(from).take(state.page_size).collect();

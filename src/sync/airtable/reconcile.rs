@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::Order;
 use super::report::{Changed, Hidden, Refused, Report};
-use super::{Order, Source};
 use crate::audit::{self, Actor, Filter};
 use crate::db::{Change, Db, Tx};
 use crate::error::{Error, Kind, Result};
@@ -196,11 +196,6 @@ impl<'a> Round<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Where the order came from.
-    pub(super) const fn source(&self) -> Source {
-        self.order.source
     }
 }
 
