@@ -305,14 +305,25 @@ mod tests {
     #[test]
     fn letters_and_the_rest_keep_to_their_lanes() {
         let (_keep, db) = queue();
-        db.write_here(|tx| enqueue(tx, Kind::Send, "1").and_then(|()| enqueue(tx, Kind::Embed, "7"))).expect("queued");
+        let queued = [(Kind::Fetch, "reconcile"), (Kind::Send, "1"), (Kind::Embed, "7")];
+        db.write_here(|tx| queued.into_iter().try_for_each(|(kind, key)| enqueue(tx, kind, key))).expect("queued");
         let take = |lane| db.write_here(|tx| claim(tx, lane)).expect("claiming works").map(|job| job.kind);
         let is_due = |lane| db.read_here(|tx| is_due(tx, lane)).expect("read");
-        assert!(is_due(Lane::Others) && is_due(Lane::Letters) && is_due(Lane::All));
+        assert!([Lane::Others, Lane::Letters, Lane::Fetches, Lane::All].into_iter().all(is_due));
         assert_eq!((take(Lane::Others), take(Lane::Others)), (Some(Kind::Embed), None));
         assert!(!is_due(Lane::Others) && is_due(Lane::Letters));
-        assert_eq!((take(Lane::Letters), take(Lane::All)), (Some(Kind::Send), None));
+        assert_eq!((take(Lane::Letters), take(Lane::Letters)), (Some(Kind::Send), None));
+        assert_eq!((take(Lane::Fetches), take(Lane::All)), (Some(Kind::Fetch), None));
         assert!(!is_due(Lane::All));
+    }
+
+    #[test]
+    fn every_kind_is_in_one_lane_and_in_that_of_all() {
+        for kind in Kind::ALL {
+            let is_in = |lane: Lane| lane.kinds().contains(&format!("\"{}\"", kind.name()));
+            let n_lanes = [Lane::Letters, Lane::Fetches, Lane::Others].into_iter().filter(|lane| is_in(*lane)).count();
+            assert!(n_lanes == 1 && is_in(Lane::All), "{kind:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod access;
 mod advisories;
+mod airtable;
 mod bad_books;
 mod binary;
 mod booking_model;
@@ -11,6 +12,7 @@ mod booking_races;
 mod booking_servers;
 mod browser;
 mod deliveries;
+mod fake_base;
 mod forms;
 mod guessing;
 mod held_sessions;

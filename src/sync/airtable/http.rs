@@ -23,6 +23,15 @@ pub(super) struct Http {
     token: HeaderValue,
 }
 
+/// What is done there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Method {
+    /// Something is read.
+    Get,
+    /// Something is done, and nothing sent along.
+    Post,
+}
+
 /// One answer.
 pub(super) struct Reply {
     pub status: u16,
@@ -59,14 +68,18 @@ impl Http {
         Ok(Self { client, runtime, token })
     }
 
-    /// Reads one address. The error is about the way there and back.
-    pub(super) fn get(&self, url: &Url) -> anyhow::Result<Reply> {
-        self.runtime.block_on(self.fetch(url))
+    /// Sends one request. The error is about the way there and back.
+    pub(super) fn send(&self, method: Method, url: &Url) -> anyhow::Result<Reply> {
+        self.runtime.block_on(self.send_now(method, url))
     }
 
-    async fn fetch(&self, url: &Url) -> anyhow::Result<Reply> {
-        let request = self.client.get(url.clone()).header(AUTHORIZATION, self.token.clone());
-        let mut answer = request.send().await.map_err(reqwest::Error::without_url)?;
+    async fn send_now(&self, method: Method, url: &Url) -> anyhow::Result<Reply> {
+        let request = match method {
+            Method::Get => self.client.get(url.clone()),
+            Method::Post => self.client.post(url.clone()),
+        };
+        let mut answer =
+            request.header(AUTHORIZATION, self.token.clone()).send().await.map_err(reqwest::Error::without_url)?;
         let retry_after = answer.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.trim().parse().ok());
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(reqwest::Error::without_url)? {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::http::{Http, Reply};
+use super::http::{Http, Method, Reply};
 use super::pace::{Pace, stopped};
 use crate::error::{Error, Result};
 
@@ -18,7 +18,7 @@ const TRIES: u32 = 5;
 const USUAL_REST: Duration = Duration::from_secs(30);
 
 /// The longest rest taken at its word.
-const LONGEST_REST: Duration = Duration::from_secs(120);
+const LONGEST_REST: Duration = Duration::from_mins(2);
 
 /// One page of the listing.
 #[derive(Deserialize)]
@@ -78,7 +78,22 @@ impl Line<'_> {
         }
     }
 
-    fn try_once(&mut self, url: &Url) -> Result<Try> {
+    /// Makes the life of a webhook longer. It has days for that: a failure is only noted, and tried again tomorrow.
+    pub(super) fn extend(&mut self, url: &Url) {
+        let outcome = self.take_turn().map_err(anyhow::Error::new).and_then(|()| self.http.send(Method::Post, url));
+        match outcome {
+            Ok(reply) if reply.status == 200 => tracing::debug!("Airtable's webhook goes on for a week"),
+            Ok(reply) => tracing::warn!(
+                status = reply.status,
+                "the life of Airtable's webhook was not made longer, so that it may end within the week: the token needs \
+                 the scope webhook:manage, and one that has ended (404) must be made anew"
+            ),
+            Err(cause) => tracing::warn!("the life of Airtable's webhook was not made longer: {cause:#}"),
+        }
+    }
+
+    /// Waits until a request may be sent.
+    fn take_turn(&mut self) -> Result<()> {
         if let Some(last) = *self.last {
             self.pace.keep(last, self.is_over)?;
         }
@@ -86,7 +101,12 @@ impl Line<'_> {
             return Err(stopped());
         }
         *self.last = Some(Instant::now());
-        let reply = match self.http.get(url) {
+        Ok(())
+    }
+
+    fn try_once(&mut self, url: &Url) -> Result<Try> {
+        self.take_turn()?;
+        let reply = match self.http.send(Method::Get, url) {
             Ok(reply) => reply,
             Err(cause) => {
                 let failure = Error::operator("airtable_unreachable", "Airtable does not answer, or only in part.");

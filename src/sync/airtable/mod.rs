@@ -7,6 +7,7 @@ mod listing;
 mod pace;
 mod reconcile;
 mod report;
+mod webhook;
 
 use std::sync::{Mutex, TryLockError};
 use std::time::Instant;
@@ -25,6 +26,7 @@ use reconcile::{Before, Round};
 
 pub use pace::Pace;
 pub use report::{Changed, Hidden, Refused, Report};
+pub use webhook::heard;
 
 /// Records taken in in one transaction, as for files.
 const RECORDS_A_WRITE: usize = super::intake::LINES_A_WRITE;
@@ -70,7 +72,10 @@ pub struct Order {
 /// One table of one base, and the way there.
 #[derive(Debug)]
 pub struct Airtable {
-    table: Url,
+    /// Where the interface begins.
+    root: Url,
+    base: String,
+    table: String,
     token: String,
     mapping: Mapping,
     minutes: u32,
@@ -90,14 +95,26 @@ impl Airtable {
             return Ok(None);
         }
         let wrong = || Error::operator("config", "sync.airtable_api_url must be an https:// address.");
-        let mut table = Url::parse(&sync.airtable_api_url).map_err(|_| wrong())?;
-        table.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend([
-            "v0",
-            &sync.airtable_base,
-            &sync.airtable_table,
-        ]);
-        let (token, mapping) = (sync.airtable_token.clone(), Mapping::of(sync));
-        Ok(Some(Self { table, token, mapping, minutes: sync.reconcile_minutes, pace, last: Mutex::new(None) }))
+        let root = Url::parse(&sync.airtable_api_url).ok().filter(|url| !url.cannot_be_a_base()).ok_or_else(wrong)?;
+        Ok(Some(Self {
+            root,
+            base: sync.airtable_base.clone(),
+            table: sync.airtable_table.clone(),
+            token: sync.airtable_token.clone(),
+            mapping: Mapping::of(sync),
+            minutes: sync.reconcile_minutes,
+            pace,
+            last: Mutex::new(None),
+        }))
+    }
+
+    fn address(&self, path: &[&str]) -> Url {
+        let mut url = self.root.clone();
+        // `of` has let in only addresses that have a path.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v0").extend(path);
+        }
+        url
     }
 
     /// Looks through the whole table and brings what is here in line with it, or says what that would do.
@@ -121,9 +138,10 @@ impl Airtable {
             }
         };
         let before = Before::look(db)?;
-        let http = Http::open(&self.table, &self.token)?;
+        let http = Http::open(&self.root, &self.token)?;
         let mut line = Line { http, pace: &self.pace, last: &mut last, is_over };
-        let mut listing = Listing::read(&mut line, &self.table, &self.mapping, db.directory())?;
+        let table = self.address(&[&self.base, &self.table]);
+        let mut listing = Listing::read(&mut line, &table, &self.mapping, db.directory())?;
         let mut round = Round::new(order, &self.mapping, before, &listing.records)?;
         if order.is_dry {
             db.rehearse_here(|tx| {
@@ -132,12 +150,18 @@ impl Airtable {
             })?;
         } else {
             self.take_all(&mut listing, |payloads| db.write_here(|tx| round.take(tx, &payloads)), is_over)?;
-            db.write_here(|tx| {
+            let webhook = db.write_here(|tx| {
                 round.hide_the_gone(tx)?;
                 tx.set_setting(LOOKED_AT, &tx.now().unix().to_string())?;
                 finish(tx)?;
-                if round.report.later > 0 { ask(tx, round.source()) } else { Ok(()) }
+                if round.report.later > 0 {
+                    ask(tx, order.source)?;
+                }
+                webhook::to_extend(tx)
             })?;
+            if let Some(webhook) = webhook {
+                line.extend(&self.address(&["bases", &self.base, "webhooks", &webhook, "refresh"]));
+            }
         }
         Ok(round.report)
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::Order;
 use super::report::{Changed, Hidden, Refused, Report};
-use super::{Order, Source};
 use crate::audit::{self, Actor, Filter};
 use crate::db::{Change, Db, Tx};
 use crate::error::{Error, Kind, Result};
@@ -53,7 +53,7 @@ enum Outcome {
     /// Somebody changed them here while the table was read.
     Later,
     /// It is gone, and this is whom it stood for.
-    Hidden(Mentor),
+    Hidden(Box<Mentor>),
 }
 
 /// One look at the whole table.
@@ -151,7 +151,7 @@ impl<'a> Round<'a> {
             } else {
                 let edit = Edit { is_active: Patch::Set(false), ..Edit::default() };
                 mentors::change(tx, &self.actor, mentor.clone(), None, edit)?;
-                Outcome::Hidden(mentor)
+                Outcome::Hidden(Box::new(mentor))
             };
             self.settle(tx, &record, None, &BTreeSet::new(), outcome)?;
         }
@@ -202,11 +202,6 @@ impl<'a> Round<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Where the order came from.
-    pub(super) const fn source(&self) -> Source {
-        self.order.source
     }
 }
 

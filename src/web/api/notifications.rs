@@ -40,7 +40,6 @@ pub async fn notify(State(app): State<App>, headers: HeaderMap, body: Bytes) -> 
     if signatures.next().is_some() || !sync::is_signed(&[key], &body, signature.unwrap_or_default()) {
         return Err(knock(&app, Source::Notification).await?.into());
     }
-    // What it says beyond that is nothing that the base does not say itself.
-    app.db.write(|tx| airtable::ask(tx, airtable::Source::Notification)).await?;
+    app.db.write(move |tx| airtable::heard(tx, &body)).await?;
     Ok(StatusCode::OK)
 }
