@@ -158,7 +158,7 @@ pub fn change(tx: &Tx<'_>, actor: &Actor, kind: Kind, from: &str, into: Option<&
     let before = json!({ "kind": kind, "tag": from });
     let after = json!({ "tag": into, "mentors": n_changed });
     audit::note(tx, actor, &Entry { kind: what, about: ("tag", kind.name()), before, after })?;
-    tx.set_setting(LAST, &serde_json::to_string(&log).or_internal("writing down a change to a tag")?)?;
+    keep(tx, &log)?;
     Ok(Done { undo: log.undo, n_changed })
 }
 
@@ -178,8 +178,7 @@ pub fn merge(tx: &Tx<'_>, actor: &Actor, kind: Kind, from: &str, into: &str) -> 
 /// # Errors
 /// `cannot_undo` where another change came after, or it was undone already.
 pub fn undo(tx: &Tx<'_>, actor: &Actor, undo: Uuid) -> Result<usize> {
-    let last = tx.setting(LAST)?.and_then(|text| serde_json::from_str::<Log>(&text).ok());
-    let log = last.filter(|log| log.undo == undo).ok_or_else(|| {
+    let log = last(tx)?.filter(|log| log.undo == undo).ok_or_else(|| {
         Error::conflict("cannot_undo", "This can no longer be undone: another change to tags came after it.")
     })?;
     let taken: HashMap<u32, Vec<Taken>> = log.changed.into_iter().collect();
@@ -195,6 +194,24 @@ pub fn undo(tx: &Tx<'_>, actor: &Actor, undo: Uuid) -> Result<usize> {
     audit::note(tx, actor, &Entry { kind: "tag.undone", about: ("tag", log.kind.name()), before, after })?;
     tx.set_setting(LAST, "")?;
     Ok(n_changed)
+}
+
+/// Forgets what a mentor had before the last change to a tag: for those who have themselves erased.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub(super) fn forget(tx: &Tx<'_>, mentor: MentorNo) -> Result<()> {
+    let Some(mut log) = last(tx)? else { return Ok(()) };
+    log.changed.retain(|(number, _)| *number != mentor.0);
+    keep(tx, &log)
+}
+
+fn last(tx: &Tx<'_>) -> Result<Option<Log>> {
+    Ok(tx.setting(LAST)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+fn keep(tx: &Tx<'_>, log: &Log) -> Result<()> {
+    tx.set_setting(LAST, &serde_json::to_string(log).or_internal("writing down a change to a tag")?)
 }
 
 /// Where the last change to a tag is kept.

@@ -108,6 +108,19 @@ fn undoing_leaves_alone_what_was_changed_since() {
 }
 
 #[test]
+fn who_is_erased_is_forgotten_here_too() {
+    let (db, _directory) = three_writings();
+    let done = db.write_here(|tx| change(tx, &nobody(), Kind::Expertise, "fund raising", None)).expect("changed");
+    let user = |tx: &Tx<'_>| Ok(crate::accounts::user_by_email(tx, "ada@example.org")?.expect("there").id);
+    let user = db.read_here(user).expect("read");
+    db.write_here(|tx| mentors::erase(tx, &nobody(), user)).expect("erased");
+    let kept = db.read_here(|tx| tx.setting(LAST)).expect("read").expect("there");
+    assert!(!kept.contains("seed"), "{kept}");
+    assert_eq!(db.write_here(|tx| undo(tx, &nobody(), done.undo)).expect("undone"), 1);
+    assert_eq!(lists(&db)[0].1, []);
+}
+
+#[test]
 fn a_tag_nobody_has_and_a_name_that_cannot_be_are_refused() {
     let (db, _directory) = three_writings();
     let long = "x".repeat(101);
