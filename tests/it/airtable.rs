@@ -14,11 +14,13 @@ use sha2::Sha256;
 use tandem::accounts::Role;
 use tandem::audit::Actor;
 use tandem::config::Config;
-use tandem::db::DirectoryLock;
+use tandem::db::{DirectoryLock, Tx};
 use tandem::error::{Error, Result};
 use tandem::jobs;
 use tandem::mentors;
+use tandem::sync::Mapping;
 use tandem::sync::airtable::{self, Airtable, Order, Pace, Report, Source};
+use tandem::sync::deliveries::{self, Delivery};
 
 use crate::binary::tandem;
 use crate::fake_base::{FakeBase, Fault, PATH, REFRESH, TOKEN, record};
@@ -413,11 +415,14 @@ async fn whoever_is_changed_while_the_table_is_read_keeps_the_newer_words() {
     linked.look(LOOK).expect("read");
     linked.work();
     linked.base.edit("rec000", |fields| drop(fields.insert("Bio".to_owned(), json!("Old news."))));
-    let db = linked.house.app.db.clone();
+    let (db, mapping) = (linked.house.app.db.clone(), Mapping::of(&linked.house.app.config.sync));
     let deliver = move |record: &'static str, fields: Value| {
-        let payload = json!({ "recordId": record, "fields": fields });
-        let mentor = tandem::sync::mentor_payload(&payload, &mut std::collections::BTreeSet::new()).expect("right");
-        db.write_here(|tx| tandem::sync::apply(tx, &Actor::nobody("airtable"), mentor)).expect("applied");
+        let body = json!({ "recordId": record, "fields": fields }).to_string();
+        let delivery = Delivery::read(&mapping, body.as_bytes());
+        let deliver = |tx: &Tx<'_>| {
+            deliveries::deliver(tx, &Actor::nobody("airtable"), deliveries::Source::Webhook, delivery, body.as_bytes())
+        };
+        db.write_here(deliver).expect("written").expect("taken in");
     };
     let happen = move || {
         deliver("rec000", json!({ "Bio": "The very newest." }));
