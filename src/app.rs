@@ -13,6 +13,7 @@ use crate::demo::Demo;
 use crate::error::Result;
 use crate::mail::Post;
 use crate::matching::{Embedder, Matcher, Settings, vectors};
+use crate::upkeep::sweep::Keep;
 use crate::worker::Workers;
 
 /// Readers beside those that each question and page may need at once.
@@ -86,8 +87,8 @@ impl App {
     /// # Errors
     /// Internal, where threads cannot be had.
     pub fn start_workers(&self) -> Result<Workers> {
-        let rules = Rules::of(&self.config);
-        Workers::start(&self.db, &self.matcher, &self.post, rules, self.config.worker_threads())
+        let duties = (Rules::of(&self.config), Keep::of(&self.config));
+        Workers::start(&self.db, &self.matcher, &self.post, duties, self.config.worker_threads())
     }
 
     /// Brings the directory to rest: the keyword index committed, the write-ahead log folded in.

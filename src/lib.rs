@@ -9,6 +9,7 @@
 //! | [`unseen`] | one list of the characters that nobody sees | change a text |
 //! | [`config`] | `config.toml`, environment and flags become one checked `Config` | read anything twice |
 //! | [`db`] | one writer, many readers, migrations, the change log, the directory's lock | know a room's tables |
+//! | [`meters`] | what happens is counted and timed, for some nanoseconds | read anything, or take a label from what people send |
 //! | [`audit`] | what changed, who did it, what it was before; append-only | hold a secret |
 //! | [`jobs`] | a queue in the database, written in the transaction that causes the work | run a job |
 //! | [`mail`] | letters queued in the transaction that causes them, sent or kept and tried again | know why a letter is written |
@@ -17,6 +18,7 @@
 //! | [`booking`] | slots, seats, sessions, their letters and calendars; no seat is given away twice | leave that to its code alone: the schema refuses it too |
 //! | [`matching`] | a question becomes ranked mentors with scores that add up and reasons that hold | read the database while it answers |
 //! | [`sync`] | people from files and signed deliveries; every good line in, every bad one named | apply half of anything |
+//! | [`upkeep`] | how the parts stand, figures when asked for, the daily sweep | take away what a room has not given up |
 //! | [`web`] | pages and JSON; the only room that names axum, http or maud | hold rules |
 //! | [`worker`] | claims jobs and hands each to its room | lose one |
 //! | [`cli`] | one file a command | hold rules |
@@ -24,8 +26,8 @@
 //!
 //! # Which way the doors open
 //!
-//! `edges (cli, web, worker, app, demo) -> features (matching, booking, sync) -> people (mentors ->
-//! accounts) -> carriers (mail, jobs, audit) -> floor (db, config, clock, ids, unseen, error)`. Features never use each
+//! `edges (cli, web, worker, upkeep, app, demo) -> features (matching, booking, sync) -> people (mentors ->
+//! accounts) -> carriers (mail, jobs, audit) -> floor (db, meters, config, clock, ids, unseen, error)`. Features never use each
 //! other. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
 //! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
 //!
@@ -56,7 +58,9 @@ pub mod jobs;
 pub mod mail;
 pub mod matching;
 pub mod mentors;
+pub mod meters;
 pub mod sync;
 pub mod unseen;
+pub mod upkeep;
 pub mod web;
 pub mod worker;

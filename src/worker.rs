@@ -14,6 +14,8 @@ use crate::ids::MentorNo;
 use crate::jobs::{self, Job, Kind, Lane};
 use crate::mail::{self, Post};
 use crate::matching::Matcher;
+use crate::meters::Duty;
+use crate::upkeep::sweep::{self, Keep};
 
 /// How long a worker sleeps when nothing wakes it: retries fall due by themselves.
 const NAP: Duration = Duration::from_millis(500);
@@ -54,7 +56,13 @@ impl Workers {
     ///
     /// # Errors
     /// Internal, where the database or a thread cannot be had.
-    pub fn start(db: &Db, matcher: &Arc<Matcher>, post: &Post, rules: Rules, n_threads: usize) -> Result<Self> {
+    pub fn start(
+        db: &Db,
+        matcher: &Arc<Matcher>,
+        post: &Post,
+        (rules, keep): (Rules, Keep),
+        n_threads: usize,
+    ) -> Result<Self> {
         db.write_here(jobs::release_all)?;
         let bell = Arc::new(Bell::default());
         let rung = Arc::downgrade(&bell);
@@ -69,13 +77,21 @@ impl Workers {
             let (db, matcher, post, bell) = (db.clone(), Arc::clone(matcher), post.clone(), Arc::clone(&workers.bell));
             let thread = std::thread::Builder::new()
                 .name(name)
-                .spawn(move || work(&db, &matcher, &post, lane, &bell))
+                .spawn(move || {
+                    let duty = db.meters().on_duty(std::thread::current().name().unwrap_or("worker"));
+                    work(&db, &matcher, &post, lane, &bell, &duty);
+                    duty.over();
+                })
                 .or_internal("starting a worker")?;
             workers.threads.push(thread);
         }
         let (db, bell) = (db.clone(), Arc::clone(&workers.bell));
         let watchman =
-            std::thread::Builder::new().name("watch".to_owned()).spawn(move || keep_watch(&db, &rules, &bell));
+            std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+                let duty = db.meters().on_duty("watch");
+                keep_watch(&db, &rules, keep, &bell, &duty);
+                duty.over();
+            });
         workers.threads.push(watchman.or_internal("starting the watch")?);
         Ok(workers)
     }
@@ -101,8 +117,9 @@ impl Drop for Workers {
     }
 }
 
-fn work(db: &Db, matcher: &Matcher, post: &Post, lane: Lane, bell: &Bell) {
+fn work(db: &Db, matcher: &Matcher, post: &Post, lane: Lane, bell: &Bell, duty: &Duty) {
     while !bell.is_over.load(Ordering::SeqCst) {
+        duty.sign();
         match run_one_of(db, matcher, post, lane) {
             Ok(true) => {}
             Ok(false) => bell.wait(),
@@ -115,22 +132,30 @@ fn work(db: &Db, matcher: &Matcher, post: &Post, lane: Lane, bell: &Bell) {
 }
 
 /// Looks every few seconds for what falls due by itself, and does it.
-fn keep_watch(db: &Db, rules: &Rules, bell: &Bell) {
+fn keep_watch(db: &Db, rules: &Rules, keep: Keep, bell: &Bell, duty: &Duty) {
     let mut next = Instant::now();
     while !bell.is_over.load(Ordering::SeqCst) {
+        duty.sign();
         if Instant::now() < next {
             std::thread::sleep(NAP.min(next.saturating_duration_since(Instant::now())));
             continue;
         }
         next = Instant::now() + WATCH;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if db.read_here(sweep::is_due)? {
+                let swept = db.write_here(|tx| sweep::sweep(tx, keep))?;
+                tracing::info!(?swept, "what nobody needs any more is swept out");
+            }
             if db.read_here(|tx| watch::is_due(tx, rules))? { watch::round(db, rules).map(Some) } else { Ok(None) }
         }));
         match outcome {
             Ok(Ok(Some(done))) => tracing::info!(?done, "what was due is done"),
             Ok(Ok(None)) => {}
             Ok(Err(refusal)) => tracing::error!(cause = refusal.cause(), "what is due cannot be done: {refusal}"),
-            Err(_) => tracing::error!("the watch panicked; it goes on"),
+            Err(_) => {
+                db.meters().panicked("watch");
+                tracing::error!("the watch panicked; it goes on");
+            }
         }
     }
 }
@@ -150,7 +175,11 @@ fn run_one_of(db: &Db, matcher: &Matcher, post: &Post, lane: Lane) -> Result<boo
         return Ok(false);
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(db, matcher, post, &job)))
-        .unwrap_or_else(|_| Err(Error::internal(anyhow::anyhow!("the job panicked"))));
+        .unwrap_or_else(|_| {
+            db.meters().panicked("job");
+            Err(Error::internal(anyhow::anyhow!("the job panicked")))
+        });
+    db.meters().job(job.kind.name(), if outcome.is_ok() { "done" } else { "failed" });
     if let Err(refusal) = outcome {
         let reason = refusal.cause().unwrap_or_else(|| refusal.to_string());
         tracing::warn!(kind = job.kind.name(), key = job.key, attempt = job.attempt, reason, "a job failed");

@@ -132,6 +132,8 @@ pub struct Mail {
     pub smtp_ca: String,
     /// The sender.
     pub from: String,
+    /// Days after which a letter that was sent is taken away.
+    pub keep_days: u32,
 }
 
 /// `[booking]`
@@ -372,6 +374,7 @@ impl Config {
         demand("booking.meeting_url", is_room, "must start with https:// and hold {code}, or be empty");
         let from = &self.mail.from;
         let is_sender = from.contains('@') && !from.contains(char::is_control);
+        demand("mail.keep_days", self.mail.keep_days > 0, "must be at least 1");
         demand("mail.from", is_sender, "must be an address like: Tandem <tandem@example.org>");
         problems
     }

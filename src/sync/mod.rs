@@ -5,6 +5,7 @@
 mod check;
 mod read;
 mod signature;
+pub mod sweep;
 
 use std::collections::BTreeSet;
 use std::io::BufRead;

@@ -11,30 +11,35 @@ const DOORS: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("unseen", &[]),
     ("config", &["error"]),
-    ("db", &["clock", "error", "ids"]),
+    ("meters", &["error"]),
+    ("db", &["clock", "error", "ids", "meters"]),
     ("audit", &["clock", "db", "error", "ids"]),
     ("jobs", &["clock", "db", "error"]),
     ("mail", &["audit", "clock", "config", "db", "error", "ids", "jobs", "unseen"]),
     ("accounts", &["audit", "clock", "config", "db", "error", "ids", "mail", "unseen"]),
     ("mentors", &["accounts", "audit", "clock", "db", "error", "ids", "jobs"]),
     ("booking", &["accounts", "audit", "clock", "config", "db", "error", "ids", "mail", "mentors"]),
-    ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors", "unseen"]),
+    ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors", "meters", "unseen"]),
     ("sync", &["accounts", "audit", "clock", "db", "error", "mentors"]),
     ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
-    ("worker", &["booking", "db", "error", "ids", "jobs", "mail", "matching"]),
-    ("app", &["accounts", "booking", "clock", "config", "db", "demo", "error", "mail", "matching", "worker"]),
+    (
+        "upkeep",
+        &["accounts", "clock", "config", "db", "error", "jobs", "mail", "matching", "meters", "sync"],
+    ),
+    ("worker", &["booking", "db", "error", "ids", "jobs", "mail", "matching", "meters", "upkeep"]),
+    ("app", &["accounts", "booking", "clock", "config", "db", "demo", "error", "mail", "matching", "upkeep", "worker"]),
     (
         "web",
         &[
             "accounts", "app", "audit", "booking", "clock", "config", "db", "error", "ids", "jobs", "mail", "matching",
-            "mentors", "sync",
+            "mentors", "meters", "sync", "upkeep",
         ],
     ),
     (
         "cli",
         &[
             "accounts", "app", "audit", "clock", "config", "db", "demo", "error", "ids", "jobs", "mail", "matching",
-            "mentors", "sync", "web",
+            "mentors", "sync", "upkeep", "web",
         ],
     ),
 ];
@@ -67,6 +72,8 @@ const PLACES: &[(&str, &[&str])] = &[
     ("reqwest", &["accounts/oidc/http.rs"]),
     ("rustls", &["accounts/oidc/http.rs"]),
     ("clap", &["cli/"]),
+    ("prometheus", &["meters/"]),
+    ("rustix", &["upkeep/machine.rs"]),
 ];
 
 /// Files longer than this are split by what they are about.

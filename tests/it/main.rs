@@ -16,6 +16,7 @@ mod house;
 mod leaving;
 mod letters;
 mod matching;
+mod metrics;
 mod office;
 mod office_hours;
 mod oidc;

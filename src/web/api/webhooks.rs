@@ -18,6 +18,7 @@ use crate::booking::{Rules, watch};
 use crate::error::{Error, Kind, Result};
 use crate::ids::MentorId;
 use crate::sync;
+use crate::upkeep::sweep::{self, Keep};
 use crate::web::error::Refusal;
 use crate::web::extract::Json;
 use crate::web::identity::{SignedIn, Via};
@@ -80,10 +81,10 @@ pub async fn airtable(State(app): State<App>, headers: HeaderMap, body: Bytes) -
     Ok(Json(Delivered { success: true, mentor_id: put.mentor, changed: put.has_changed }))
 }
 
-/// Runs a scheduled task now: `reminders`, `feedback-requests` or `expire-requests`. Tandem runs them by itself too;
+/// Runs a scheduled task now: `reminders`, `feedback-requests`, `expire-requests` or `cleanup`. Tandem runs them by itself too;
 /// running one twice does nothing twice.
 #[utoipa::path(post, path = "/api/cron/{task}", tag = "operations",
-    params(("task" = String, Path, description = "`reminders`, `feedback-requests`, `expire-requests`")), responses(
+    params(("task" = String, Path, description = "`reminders`, `feedback-requests`, `expire-requests`, `cleanup`")), responses(
     (status = 200, description = "`{ran: true, …counts}`", body = Object),
     (status = 401, description = "`signed_out`: neither the secret nor a token with the scope `cron:run`", body = Problem),
     (status = 404, description = "`task_unknown`, or no secret is set", body = Problem),
@@ -99,7 +100,7 @@ pub async fn cron(
     if !has_token {
         check_secret(&app.config.cron.secret, &headers)?;
     }
-    let rules = Rules::of(&app.config);
+    let (rules, keep) = (Rules::of(&app.config), Keep::of(&app.config));
     let done = app.db.write(move |tx| {
         Ok(match task.as_str() {
             "reminders" => json!({ "ran": true, "reminders": watch::remind(tx, &rules)? }),
@@ -108,6 +109,7 @@ pub async fn cron(
                 let (expired, warned) = watch::expire_requests(tx, &rules)?;
                 json!({ "ran": true, "expired": expired, "warned": warned })
             }
+            "cleanup" => json!({ "ran": true, "swept": sweep::sweep(tx, keep)? }),
             _ => return Err(Error::not_found("task_unknown", "There is no such task.")),
         })
     });
