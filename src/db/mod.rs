@@ -1,6 +1,7 @@
 //! The one SQLite file: one writer, many readers, numbered migrations, the lock on the data
 //! directory. It knows no table of the rooms but `changes` and `settings`, and never retries.
 
+mod inspect;
 mod lock;
 mod open;
 
@@ -17,6 +18,7 @@ use crate::error::{Error, OrInternal, Result};
 use crate::ids::MentorNo;
 use crate::meters::Meters;
 
+pub use inspect::{check_sqlite, inspect, newest_schema};
 pub use lock::DirectoryLock;
 
 /// How long one connection waits for another to finish writing.
@@ -280,6 +282,14 @@ impl<'a> Tx<'a> {
             .prepare_cached("select coalesce((select seq from sqlite_sequence where name = 'changes'), 0)")?
             .query_row([], |row| row.get(0))?;
         Ok(seq.cast_unsigned())
+    }
+
+    /// The identity of this database, made once when it was created.
+    ///
+    /// # Errors
+    /// Internal, where it cannot be read.
+    pub fn database_id(&self) -> Result<[u8; 16]> {
+        open::database_id(self.connection)
     }
 
     /// Whether the log still holds every change after `seq`: where not, a copy that stands there cannot be replayed.

@@ -2,13 +2,12 @@
 //! are read when somebody asks (`/metrics`), and the daily sweep. It looks and says; what it takes away, each room has
 //! given up itself.
 
+pub mod doctor;
 pub mod figures;
 pub mod machine;
 pub mod standing;
 mod store;
 pub mod sweep;
-
-pub use store::{damage, loose_ends, newest_moment, schema, zones};
 
 use serde::Serialize;
 

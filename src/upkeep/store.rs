@@ -31,10 +31,7 @@ pub(super) fn sessions(tx: &Tx<'_>) -> Result<Vec<(String, i64)>> {
 }
 
 /// What `SQLite` finds damaged in the file's structure, at most ten lines; nothing where all is well.
-///
-/// # Errors
-/// Internal, where it cannot even look.
-pub fn damage(tx: &Tx<'_>) -> Result<Vec<String>> {
+pub(super) fn damage(tx: &Tx<'_>) -> Result<Vec<String>> {
     let mut statement = tx.prepare("pragma quick_check(10)")?;
     let rows = statement.query_map([], |row| row.get(0))?;
     let lines: Vec<String> = rows.collect::<rusqlite::Result<_>>()?;
@@ -42,35 +39,23 @@ pub fn damage(tx: &Tx<'_>) -> Result<Vec<String>> {
 }
 
 /// Rows that point at a row that is not there, by table.
-///
-/// # Errors
-/// Internal, where it cannot look.
-pub fn loose_ends(tx: &Tx<'_>) -> Result<Vec<(String, i64)>> {
+pub(super) fn loose_ends(tx: &Tx<'_>) -> Result<Vec<(String, i64)>> {
     counts(tx, "select \"table\", count(*) from pragma_foreign_key_check group by \"table\"")
 }
 
 /// The number of the schema.
-///
-/// # Errors
-/// Internal, where it cannot look.
-pub fn schema(tx: &Tx<'_>) -> Result<i64> {
+pub(super) fn schema(tx: &Tx<'_>) -> Result<i64> {
     Ok(tx.query_row("select user_version from pragma_user_version", [], |row| row.get(0))?)
 }
 
 /// Every time zone that somebody lives in.
-///
-/// # Errors
-/// Internal, where SQLite cannot.
-pub fn zones(tx: &Tx<'_>) -> Result<Vec<String>> {
+pub(super) fn zones(tx: &Tx<'_>) -> Result<Vec<String>> {
     let mut statement = tx.prepare("select distinct timezone from users where deleted_at is null")?;
     let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// When something was last written down in the audit log.
-///
-/// # Errors
-/// Internal, where SQLite cannot.
-pub fn newest_moment(tx: &Tx<'_>) -> Result<Option<Moment>> {
+pub(super) fn newest_moment(tx: &Tx<'_>) -> Result<Option<Moment>> {
     Ok(tx.query_row("select max(occurred_at) from events", [], |row| row.get(0))?)
 }

@@ -46,7 +46,7 @@ const DOORS: &[(&str, &[&str])] = &[
 
 /// Where a crate may be named: everywhere below these paths, nowhere else.
 const PLACES: &[(&str, &[&str])] = &[
-    ("axum", &["web/", "cli/serve.rs"]),
+    ("axum", &["web/", "cli/serve.rs", "cli/listen.rs"]),
     ("maud", &["web/", "mail/"]),
     ("lettre", &["mail/post.rs"]),
     ("idna", &["mail/post.rs"]),
@@ -70,8 +70,11 @@ const PLACES: &[(&str, &[&str])] = &[
     ("figment", &["config/"]),
     ("openidconnect", &["accounts/oidc/"]),
     ("reqwest", &["accounts/oidc/http.rs"]),
-    ("rustls", &["accounts/oidc/http.rs"]),
+    ("rustls", &["accounts/oidc/http.rs", "cli/listen.rs", "cli/health.rs"]),
+    ("tokio_rustls", &["cli/listen.rs"]),
     ("clap", &["cli/"]),
+    ("clap_complete", &["cli/mod.rs"]),
+    ("clap_mangen", &["cli/mod.rs"]),
     ("prometheus", &["meters/"]),
     ("rustix", &["upkeep/machine.rs"]),
 ];
