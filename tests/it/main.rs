@@ -9,6 +9,7 @@ mod booking_pages;
 mod booking_races;
 mod booking_servers;
 mod browser;
+mod doctor;
 mod forms;
 mod guessing;
 mod held_sessions;
@@ -29,6 +30,8 @@ mod profiles;
 mod provider;
 mod quality;
 mod refusals;
+#[cfg(target_os = "linux")]
+mod service;
 mod signing_in;
 mod signing_up;
 mod smtp;
