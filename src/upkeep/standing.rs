@@ -71,13 +71,13 @@ fn of_database(db: &Db, post: &Post) -> Vec<Component> {
             return vec![part("database", Some(trouble), json!({}))];
         }
     };
-    let given_up = |n: u64, what: &str| (n > 0).then(|| (State::Warn, format!("{n} {what} given up on.")));
+    let given_up = |n: u64, what: &str| (n > 0).then(|| (State::Warn, format!("{what} given up on: {n}.")));
     vec![
         part("database", None, json!({})),
-        part("jobs", given_up(jobs.dead, "jobs were"), json!({ "depth": jobs })),
+        part("jobs", given_up(jobs.dead, "Jobs"), json!({ "depth": jobs })),
         part(
             "mail",
-            given_up(letters.dead, "letters were"),
+            given_up(letters.dead, "Letters"),
             json!({ "way": post.way(), "queued": letters.queued, "dead": letters.dead }),
         ),
     ]
@@ -87,7 +87,7 @@ fn of_matching(matcher: &Matcher) -> Vec<Component> {
     let parts = matcher.parts();
     let n_waiting = parts.n_waiting;
     let waits =
-        (n_waiting > 0).then(|| (State::Warn, format!("The vectors of {n_waiting} mentors are still to be made.")));
+        (n_waiting > 0).then(|| (State::Warn, format!("Mentors whose vectors are still to be made: {n_waiting}.")));
     let rebuilds = parts.n_in_keywords.is_none().then(|| {
         (State::Warn, "The keyword index is being made anew; questions are answered by meaning alone.".to_owned())
     });

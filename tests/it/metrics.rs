@@ -139,6 +139,8 @@ async fn the_dashboard_asks_only_for_what_is_exported() {
     house.import(&five_mentors());
     std::fs::create_dir(house.app.db.directory().join("backups")).expect("made");
     std::fs::write(house.app.db.directory().join("backups/one.tar.zst"), "whole").expect("written");
+    // What has labels is there once it has happened.
+    metrics(&house).await;
     let text = metrics(&house).await;
     let exported: BTreeSet<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();

@@ -6,7 +6,7 @@ use super::{Cure, Finding, Holder, Patient};
 use crate::accounts::people;
 use crate::clock::Moment;
 use crate::db::{self, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs::{self, Kind};
 use crate::matching::keywords::{self, Stamp};
 use crate::upkeep::standing::OLD_BACKUP;
@@ -28,12 +28,20 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
     match db::inspect(&patient.config.data_dir, &patient.clock, |tx| look(patient, tx)) {
         Ok(seen) => findings.extend(seen),
         Err(refusal) => findings.push(
-            Finding::fail("database", refusal.to_string())
+            Finding::fail("database", in_words(&refusal))
                 .mend("Restore a backup into a new directory; leave this one as it is until that has worked."),
         ),
     }
     findings.push(backup(patient));
     findings
+}
+
+/// For whoever runs Tandem the cause may be said: there is nobody else to keep it from.
+fn in_words(refusal: &Error) -> String {
+    match refusal.cause() {
+        Some(cause) if refusal.code == "internal" => format!("The database cannot be read: {cause}."),
+        _ => refusal.to_string(),
+    }
 }
 
 fn sqlite() -> Finding {
@@ -54,7 +62,8 @@ fn clock(patient: &Patient) -> Finding {
 
 fn look(patient: &Patient, tx: &Tx<'_>) -> Result<Vec<Finding>> {
     let mut findings = vec![schema(tx)?];
-    let damage = store::damage(tx)?;
+    // A file may be so damaged that even looking for damage fails.
+    let damage = store::damage(tx).unwrap_or_else(|refusal| vec![in_words(&refusal)]);
     if !damage.is_empty() {
         let first = damage.first().cloned().unwrap_or_default();
         findings.push(
@@ -133,7 +142,7 @@ fn index(patient: &Patient, tx: &Tx<'_>) -> Result<Finding> {
     let n_behind = now.seq.saturating_sub(stamp.seq);
     Ok(Finding::ok(id, match n_behind {
         0 => "The keyword index is up to date.".to_owned(),
-        n => format!("The keyword index is {n} changes behind, and catches up by itself."),
+        n => format!("The keyword index catches up by itself; changes it lacks: {n}."),
     }))
 }
 
@@ -141,23 +150,23 @@ fn jobs(patient: &Patient, tx: &Tx<'_>) -> Result<Finding> {
     let (all, vectors) = (jobs::depth(tx)?, jobs::depth_of(tx, Kind::Embed)?);
     if all.dead > 0 {
         let mend = if vectors.dead > 0 { "tandem reindex" } else { "Look at /api/admin/jobs for the reasons." };
-        return Ok(Finding::warn("jobs", format!("{} jobs were given up on.", all.dead)).mend(mend));
+        return Ok(Finding::warn("jobs", format!("Jobs given up on: {}.", all.dead)).mend(mend));
     }
     if all.running > 0 && matches!(patient.holder, Holder::Us) {
-        return Ok(Finding::warn("jobs", format!("{} jobs were with a process that died.", all.running))
+        return Ok(Finding::warn("jobs", format!("Jobs that were with a process that died: {}.", all.running))
             .mend("tandem doctor --fix (or nothing: they are taken up again at the next start)")
             .cure(Cure::ReleaseJobs));
     }
-    Ok(Finding::ok("jobs", format!("{} jobs wait, none was given up on.", all.ready)))
+    Ok(Finding::ok("jobs", format!("No job was given up on; waiting: {}.", all.ready)))
 }
 
 fn letters(tx: &Tx<'_>) -> Result<Finding> {
     let depth = mail::depth(tx)?;
     if depth.dead > 0 {
-        return Ok(Finding::warn("letters", format!("{} letters were given up on.", depth.dead))
+        return Ok(Finding::warn("letters", format!("Letters given up on: {}.", depth.dead))
             .mend("Look at /admin/outbox for the reasons, and try them again there."));
     }
-    Ok(Finding::ok("letters", format!("{} letters wait, none was given up on.", depth.queued)))
+    Ok(Finding::ok("letters", format!("No letter was given up on; waiting: {}.", depth.queued)))
 }
 
 fn admin(tx: &Tx<'_>) -> Result<Finding> {
@@ -174,9 +183,9 @@ fn backup(patient: &Patient) -> Finding {
     };
     let hours = (patient.clock.now().unix() - newest.unix()) / 3_600;
     if hours * 3_600 > OLD_BACKUP {
-        return Finding::warn("backup", format!("The newest backup is {hours} hours old.")).mend("tandem backup");
+        return Finding::warn("backup", format!("The newest backup is old; in hours: {hours}.")).mend("tandem backup");
     }
-    Finding::ok("backup", format!("The newest backup is {} hours old.", hours.max(0)))
+    Finding::ok("backup", format!("The newest backup is fresh; in hours: {}.", hours.max(0)))
 }
 
 /// Whether the model in this binary is whole.

@@ -12,7 +12,7 @@ use crate::upkeep::standing::LITTLE_ROOM;
 const OTHER_SECRETS: &[&str] = &["TANDEM_ADMIN_PASSWORD_FILE"];
 
 pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
-    let mut findings = vec![directory(patient), secrets(patient)];
+    let mut findings = vec![directory(patient), holder(patient), secrets(patient)];
     if patient.config.data_dir.is_dir() {
         findings.extend([file_system(&patient.config.data_dir), disk(&patient.config.data_dir)]);
     }
@@ -35,9 +35,13 @@ fn directory(patient: &Patient) -> Finding {
             .mend(format!("chmod 700 {}", shown.display()))
             .cure(Cure::Close(vec![path.clone()]));
     }
+    Finding::ok(id, format!("{} is its owner's alone.", shown.display()))
+}
+
+fn holder(patient: &Patient) -> Finding {
     match &patient.holder {
-        Holder::Another(says) => Finding::ok(id, says.clone()),
-        _ => Finding::ok(id, format!("{} is its owner's alone, and nobody uses it now.", shown.display())),
+        Holder::Another(says) => Finding::ok("holder", says.clone()),
+        _ => Finding::ok("holder", "No process works on the data directory now."),
     }
 }
 
@@ -65,7 +69,7 @@ fn secrets(patient: &Patient) -> Finding {
     if open.is_empty() {
         return Finding::ok(id, match files.len() {
             0 => "No file holds a secret.".to_owned(),
-            n => format!("{n} files hold secrets, and only their owner reads them."),
+            n => format!("Only their owner reads the files that hold secrets: {n}."),
         });
     }
     let names = open.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" ");

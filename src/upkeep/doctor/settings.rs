@@ -17,7 +17,7 @@ fn origins(settings: &[Setting]) -> Finding {
         return Finding::ok("config", "Every setting has its default.");
     }
     let from = origins.into_iter().collect::<Vec<_>>().join(", ");
-    Finding::ok("config", format!("{} settings come from {from}; the others have their defaults.", set.len()))
+    Finding::ok("config", format!("Settings that are no defaults: {}, from {from}.", set.len()))
 }
 
 /// Whether this is a name or an address of this very machine.
