@@ -86,12 +86,11 @@ impl Workers {
             workers.threads.push(thread);
         }
         let (db, bell) = (db.clone(), Arc::clone(&workers.bell));
-        let watchman =
-            std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-                let duty = db.meters().on_duty("watch");
-                keep_watch(&db, &rules, keep, &bell, &duty);
-                duty.over();
-            });
+        let watchman = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+            let duty = db.meters().on_duty("watch");
+            keep_watch(&db, &rules, keep, &bell, &duty);
+            duty.over();
+        });
         workers.threads.push(watchman.or_internal("starting the watch")?);
         Ok(workers)
     }
@@ -174,11 +173,10 @@ fn run_one_of(db: &Db, matcher: &Matcher, post: &Post, lane: Lane) -> Result<boo
     let Some(job) = (if is_due { db.write_here(|tx| jobs::claim(tx, lane))? } else { None }) else {
         return Ok(false);
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(db, matcher, post, &job)))
-        .unwrap_or_else(|_| {
-            db.meters().panicked("job");
-            Err(Error::internal(anyhow::anyhow!("the job panicked")))
-        });
+    let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(db, matcher, post, &job))).unwrap_or_else(|_| {
+        db.meters().panicked("job");
+        Err(Error::internal(anyhow::anyhow!("the job panicked")))
+    });
     db.meters().job(job.kind.name(), if outcome.is_ok() { "done" } else { "failed" });
     if let Err(refusal) = outcome {
         let reason = refusal.cause().unwrap_or_else(|| refusal.to_string());

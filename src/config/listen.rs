@@ -47,9 +47,9 @@ impl FromStr for Listen {
         match text.strip_prefix(SOCKET) {
             Some(path) if path.starts_with('/') => Ok(Self::Socket(PathBuf::from(path))),
             Some(_) => Err("must name a socket by its whole path, like unix:/run/tandem/tandem.sock"),
-            None => text.parse().map(Self::Address).map_err(|_| {
-                "must be an address with a port like 127.0.0.1:8080, or a socket like unix:/run/tandem/tandem.sock"
-            }),
+            None => text.parse().map(Self::Address).map_err(
+                |_| "must be an address with a port like 127.0.0.1:8080, or a socket like unix:/run/tandem/tandem.sock",
+            ),
         }
     }
 }

@@ -311,7 +311,9 @@ impl<'a> Tx<'a> {
             .query_row(named_params! { ":moment": moment }, |row| row.get(0))?;
         let Some(newest) = newest else { return Ok(0) };
         self.set_setting(CHANGES_SWEPT, &newest.to_string())?;
-        Ok(self.prepare_cached("delete from changes where seq <= :newest")?.execute(named_params! { ":newest": newest })?)
+        Ok(self
+            .prepare_cached("delete from changes where seq <= :newest")?
+            .execute(named_params! { ":newest": newest })?)
     }
 
     /// The value of a setting that Tandem itself keeps, `None` where it was never set.

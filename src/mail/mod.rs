@@ -311,13 +311,13 @@ pub fn send(db: &Db, post: &Post, job: &Job) -> Result<()> {
         // A crash between these two sends the letter twice, under one message id: better than never.
         Ok(()) => db
             .write_here(|tx| {
-            store::mark_sent(tx, id)?;
-            if posted.is_secret && post.forgets_secrets() {
-                store::wipe(tx, id)?;
-            }
-            jobs::finish(tx, job)
-        })
-        .inspect(|()| db.meters().letter("sent")),
+                store::mark_sent(tx, id)?;
+                if posted.is_secret && post.forgets_secrets() {
+                    store::wipe(tx, id)?;
+                }
+                jobs::finish(tx, job)
+            })
+            .inspect(|()| db.meters().letter("sent")),
         Err(Undelivered::Never(reason)) => {
             tracing::warn!(letter = id, kind = posted.kind, reason, "a letter was refused for good");
             db.meters().letter("refused");

@@ -108,7 +108,8 @@ mod tests {
         });
         assert!(dies.join().is_err());
         let posts = crew.posts();
-        let of = |name: &str| posts.iter().find(|post| post.name == name).map(|post| (post.is_manned, post.is_deserted));
+        let of =
+            |name: &str| posts.iter().find(|post| post.name == name).map(|post| (post.is_manned, post.is_deserted));
         assert_eq!((of("worker-0"), of("postman")), (Some((false, false)), Some((false, true))));
     }
 }

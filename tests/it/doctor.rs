@@ -120,7 +120,8 @@ fn settings_that_do_not_go_together_are_named() {
     is(&open, "public_url", State::Warn, "letters lead to http://127.0.0.1");
     let plain = examine(home.path(), |config| "http://mentors.example.org".clone_into(&mut config.server.public_url));
     is(&plain, "public_url", State::Warn, "in the clear");
-    let proxied = examine(home.path(), |config| "https://mentors.example.org".clone_into(&mut config.server.public_url));
+    let proxied =
+        examine(home.path(), |config| "https://mentors.example.org".clone_into(&mut config.server.public_url));
     is(&proxied, "public_url", State::Ok, "https://mentors.example.org");
     is(&proxied, "proxies", State::Warn, "not believed");
     let trusted = examine(home.path(), |config| {
@@ -146,13 +147,13 @@ async fn what_others_can_read_is_closed_and_an_index_that_is_no_use_goes() {
     set(home.path(), 0o755);
     set(&secret, 0o644);
     std::fs::write(home.path().join("keywords/meta.json"), "{").expect("written");
-    change(home.path(), "insert into jobs (kind, key, state, due_at, leased_until, created_at)
-                         values ('embed', '1', 'running', 0, 0, 0)");
-    let setting = Setting {
-        key: "cron.secret".to_owned(),
-        value: "(hidden)".to_owned(),
-        origin: secret.display().to_string(),
-    };
+    change(
+        home.path(),
+        "insert into jobs (kind, key, state, due_at, leased_until, created_at)
+                         values ('embed', '1', 'running', 0, 0, 0)",
+    );
+    let setting =
+        Setting { key: "cron.secret".to_owned(), value: "(hidden)".to_owned(), origin: secret.display().to_string() };
     let clock = Clock::fixed(Moment::parse(NOW).expect("a time"));
     let patient = Patient::of(settings_of(home.path()), vec![setting], clock, false);
     let findings = patient.examine();
@@ -164,9 +165,12 @@ async fn what_others_can_read_is_closed_and_an_index_that_is_no_use_goes() {
     assert_eq!(done.len(), 4, "{done:?}");
     assert_eq!((mode(home.path()), mode(&secret)), (0o700, 0o600));
     let findings = patient.examine();
-    for (id, words) in
-        [("data_dir", "alone"), ("secret_files", "secrets: 1"), ("keyword_index", "no keyword index"), ("jobs", "waiting: 1")]
-    {
+    for (id, words) in [
+        ("data_dir", "alone"),
+        ("secret_files", "secrets: 1"),
+        ("keyword_index", "no keyword index"),
+        ("jobs", "waiting: 1"),
+    ] {
         is(&findings, id, State::Ok, words);
     }
     assert!(patient.mend(&findings).expect("mended").is_empty(), "and nothing is left to do");
@@ -207,7 +211,9 @@ async fn what_the_database_holds_against_the_rules_is_found() {
     is(&early, "clock", State::Fail, "2020-01-01");
     let connection = rusqlite::Connection::open(home.path().join("tandem.db")).expect("opened");
     connection
-        .execute_batch("pragma foreign_keys = off; insert into expertise (mentor_number, position, area) values (999, 0, 'x')")
+        .execute_batch(
+            "pragma foreign_keys = off; insert into expertise (mentor_number, position, area) values (999, 0, 'x')",
+        )
         .expect("written");
     drop(connection);
     is(&examine(home.path(), |_| ()), "references", State::Fail, "expertise (1)");
@@ -283,6 +289,7 @@ async fn beside_a_running_house_nothing_is_taken_away() {
     house.app.db.write_here(|tx| jobs::enqueue(tx, jobs::Kind::Embed, "1")).expect("queued");
     let job = house.app.db.write_here(|tx| jobs::claim(tx, Lane::All)).expect("claimed").expect("there is one");
     let directory = house.app.db.directory().to_owned();
+    keep(&directory);
     let beside = patient(settings_of(&directory), NOW, true);
     let findings = beside.examine();
     is(&findings, "holder", State::Ok, "in use by process");

@@ -22,10 +22,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors", "meters", "unseen"]),
     ("sync", &["accounts", "audit", "clock", "db", "error", "mentors"]),
     ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
-    (
-        "upkeep",
-        &["accounts", "clock", "config", "db", "error", "jobs", "mail", "matching", "meters", "sync"],
-    ),
+    ("upkeep", &["accounts", "clock", "config", "db", "error", "jobs", "mail", "matching", "meters", "sync"]),
     ("worker", &["booking", "db", "error", "ids", "jobs", "mail", "matching", "meters", "upkeep"]),
     ("app", &["accounts", "booking", "clock", "config", "db", "demo", "error", "mail", "matching", "upkeep", "worker"]),
     (

@@ -186,11 +186,11 @@ async fn the_sweep_takes_what_is_over_and_nothing_twice() {
             .header(header::AUTHORIZATION, "Bearer a scheduler's secret")
             .header(header::CONTENT_TYPE, "application/json");
         let answer = house.send(request.body(Body::empty()).expect("a request")).await;
-        assert_eq!((answer.status, &answer.json()["ran"]), (StatusCode::OK, &json!(true)), "{}", answer.text());
-        answer.json()["swept"].clone()
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        answer.json()
     };
     let nothing = json!({
-        "logins": 0, "links": 0, "flows": 0, "failures": 0, "tokens": 0, "letters": 0, "deliveryBodies": 0, "changes": 0,
+        "ran": true, "logins": 0, "links": 0, "flows": 0, "failures": 0, "tokens": 0, "letters": 0, "deliveryBodies": 0, "changes": 0,
     });
     house.import(&five_mentors());
     house.sign_in("mia@example.org", Role::Mentee).await;

@@ -140,7 +140,10 @@ fn a_socket_is_listened_on_and_is_gone_after_a_stop() {
     assert!(!path.exists());
     assert_eq!(health(&listen).status.code(), Some(1));
     let alone = command(&["config", "check"]).env("TANDEM_SERVER__LISTEN", &listen).output().expect("it runs");
-    assert!(String::from_utf8_lossy(&alone.stderr).contains("server.public_url must be set"), "no link could lead there");
+    assert!(
+        String::from_utf8_lossy(&alone.stderr).contains("server.public_url must be set"),
+        "no link could lead there"
+    );
 }
 
 #[test]
@@ -215,7 +218,10 @@ const UNIT: &str = include_str!("../../assets/deploy/tandem.service");
 #[test]
 fn systemd_takes_the_unit_as_it_stands() {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        assert!(std::env::var_os("TANDEM_TEST_ALL").is_none(), "TANDEM_TEST_ALL is set, but there is no systemd-analyze");
+        assert!(
+            std::env::var_os("TANDEM_TEST_ALL").is_none(),
+            "TANDEM_TEST_ALL is set, but there is no systemd-analyze"
+        );
         eprintln!("SKIPPED: the unit is verified where systemd-analyze is installed");
         return;
     }
@@ -231,7 +237,9 @@ fn systemd_takes_the_unit_as_it_stands() {
 
 #[test]
 fn the_unit_waits_for_the_words_that_are_said() {
-    for line in ["Type=notify", "WatchdogSec=60", "NoNewPrivileges=yes", "ProtectSystem=strict", "StateDirectory=tandem"] {
+    for line in
+        ["Type=notify", "WatchdogSec=60", "NoNewPrivileges=yes", "ProtectSystem=strict", "StateDirectory=tandem"]
+    {
         assert!(UNIT.lines().any(|it| it == line), "{line}");
     }
     assert!(!UNIT.contains("User=root"));

@@ -120,13 +120,16 @@ fn zones(tx: &Tx<'_>) -> Result<Finding> {
         return Ok(Finding::ok("zones", "Every time zone that somebody lives in is known."));
     }
     let says = format!("Some people live in time zones that are not known here: {}.", unknown.join(", "));
-    Ok(Finding::warn("zones", says).mend("They are shown times in UTC until they choose another zone in their profile."))
+    Ok(Finding::warn("zones", says)
+        .mend("They are shown times in UTC until they choose another zone in their profile."))
 }
 
 fn index(patient: &Patient, tx: &Tx<'_>) -> Result<Finding> {
     let id = "keyword_index";
     let broken = |says: String| {
-        Finding::warn(id, says).mend("tandem reindex (or nothing: it is made anew at the next start)").cure(Cure::RemoveKeywords)
+        Finding::warn(id, says)
+            .mend("tandem reindex (or nothing: it is made anew at the next start)")
+            .cure(Cure::RemoveKeywords)
     };
     let stamp = match keywords::stamp(&keywords::directory(&patient.config.data_dir)) {
         Ok(Some(stamp)) => stamp,
@@ -140,10 +143,13 @@ fn index(patient: &Patient, tx: &Tx<'_>) -> Result<Finding> {
         return Ok(broken("The keyword index belongs to another database or version.".to_owned()));
     }
     let n_behind = now.seq.saturating_sub(stamp.seq);
-    Ok(Finding::ok(id, match n_behind {
-        0 => "The keyword index is up to date.".to_owned(),
-        n => format!("The keyword index catches up by itself; changes it lacks: {n}."),
-    }))
+    Ok(Finding::ok(
+        id,
+        match n_behind {
+            0 => "The keyword index is up to date.".to_owned(),
+            n => format!("The keyword index catches up by itself; changes it lacks: {n}."),
+        },
+    ))
 }
 
 fn jobs(patient: &Patient, tx: &Tx<'_>) -> Result<Finding> {

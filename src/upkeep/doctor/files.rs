@@ -67,10 +67,13 @@ fn secrets(patient: &Patient) -> Finding {
     let (id, files) = ("secret_files", files_with_secrets(patient));
     let open: Vec<PathBuf> = files.iter().filter(|file| is_open_to_others(file)).cloned().collect();
     if open.is_empty() {
-        return Finding::ok(id, match files.len() {
-            0 => "No file holds a secret.".to_owned(),
-            n => format!("Only their owner reads the files that hold secrets: {n}."),
-        });
+        return Finding::ok(
+            id,
+            match files.len() {
+                0 => "No file holds a secret.".to_owned(),
+                n => format!("Only their owner reads the files that hold secrets: {n}."),
+            },
+        );
     }
     let names = open.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" ");
     Finding::warn(id, format!("Other users of this machine can read secrets in {names}."))
@@ -119,10 +122,11 @@ fn of_kind(kind: FileSystem) -> Finding {
             format!("The data directory lies on {name}: locks may not hold there, and a database may be damaged."),
         )
         .mend("Move it to a disk of this machine; back up to the other one instead."),
-        FileSystem::Passing(name) => {
-            Finding::warn(id, format!("The data directory lies on {name}, which forgets everything when it is stopped."))
-                .mend("Mount a volume for the data directory.")
-        }
+        FileSystem::Passing(name) => Finding::warn(
+            id,
+            format!("The data directory lies on {name}, which forgets everything when it is stopped."),
+        )
+        .mend("Mount a volume for the data directory."),
     }
 }
 

@@ -17,7 +17,9 @@ fn engine(patient: &Patient) -> Finding {
     match (Embedder::open(config), library) {
         (Err(refusal), _) => Finding::fail(id, refusal.to_string())
             .mend("Set embedding.engine to \"auto\", or embedding.onnxruntime_library to the library's path."),
-        (Ok(embedder), Some(library)) if embedder.engine() == "rten" && config.engine == crate::config::Engine::Auto => {
+        (Ok(embedder), Some(library))
+            if embedder.engine() == "rten" && config.engine == crate::config::Engine::Auto =>
+        {
             Finding::warn(id, format!("{} cannot be used; the built-in engine runs the model.", library.display()))
                 .mend("Set embedding.onnxruntime_library to the library's path, or to nothing.")
         }

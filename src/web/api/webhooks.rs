@@ -18,7 +18,7 @@ use crate::booking::{Rules, watch};
 use crate::error::{Error, Kind, Result};
 use crate::ids::MentorId;
 use crate::sync;
-use crate::upkeep::sweep::{self, Keep};
+use crate::upkeep::sweep::{self, Keep, Swept};
 use crate::web::error::Refusal;
 use crate::web::extract::Json;
 use crate::web::identity::{SignedIn, Via};
@@ -38,6 +38,14 @@ pub struct Delivered {
     mentor_id: MentorId,
     /// Whether anything is different now.
     changed: bool,
+}
+
+/// What a cleanup did.
+#[derive(Serialize)]
+struct Cleaned {
+    ran: bool,
+    #[serde(flatten)]
+    swept: Swept,
 }
 
 /// Takes in a mentor's record: `{recordId, fields: {Email, Name, …}}`. Fields that are missing keep their value,
@@ -109,7 +117,7 @@ pub async fn cron(
                 let (expired, warned) = watch::expire_requests(tx, &rules)?;
                 json!({ "ran": true, "expired": expired, "warned": warned })
             }
-            "cleanup" => json!({ "ran": true, "swept": sweep::sweep(tx, keep)? }),
+            "cleanup" => json!(Cleaned { ran: true, swept: sweep::sweep(tx, keep)? }),
             _ => return Err(Error::not_found("task_unknown", "There is no such task.")),
         })
     });
