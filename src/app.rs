@@ -17,6 +17,7 @@ use crate::matching::{Embedder, Matcher, Settings, vectors};
 use crate::sync::airtable::{Airtable, Pace};
 use crate::sync::deliveries::Knocks;
 use crate::sync::uploads::Uploads;
+use crate::upkeep::sweep::Keep;
 use crate::worker::Workers;
 
 /// Readers beside those that each question and page may need at once.
@@ -115,10 +116,9 @@ impl App {
     /// # Errors
     /// Internal, where threads cannot be had.
     pub fn start_workers(&self) -> Result<Workers> {
-        let rules = Rules::of(&self.config);
-        let n_threads = self.config.worker_threads();
-        let airtable = self.airtable.as_ref();
-        Workers::start(&self.db, &self.matcher, &self.post, &self.hook_post, airtable, rules, n_threads)
+        let duties = (Rules::of(&self.config), Keep::of(&self.config));
+        let (n_threads, airtable) = (self.config.worker_threads(), self.airtable.as_ref());
+        Workers::start(&self.db, &self.matcher, &self.post, &self.hook_post, airtable, duties, n_threads)
     }
 
     /// Brings the directory to rest: the keyword index committed, the write-ahead log folded in.

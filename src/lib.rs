@@ -9,6 +9,7 @@
 //! | [`unseen`] | one list of the characters that nobody sees | change a text |
 //! | [`config`] | `config.toml`, environment and flags become one checked `Config` | read anything twice |
 //! | [`db`] | one writer, many readers, migrations, the change log, the directory's lock | know a room's tables |
+//! | [`meters`] | what happens is counted and timed, for some nanoseconds | read anything, or take a label from what people send |
 //! | [`audit`] | what changed, who did it, what it was before; append-only | hold a secret |
 //! | [`jobs`] | a queue in the database, written in the transaction that causes the work | run a job |
 //! | [`mail`] | letters queued in the transaction that causes them, sent or kept and tried again | know why a letter is written |
@@ -19,6 +20,7 @@
 //! | [`sync`] | people from files and signed deliveries; every good line in, every bad one named | apply half of anything |
 //! | [`hooks`] | other programs are told what happens, once for each event, signed; it follows the audit log | call an address inside anybody's network, unless told to |
 //! | [`books`] | all that a program owns, out to files and in again, the same byte for byte | hold a secret, or write a letter |
+//! | [`upkeep`] | how the parts stand, figures when asked for, the daily sweep | take away what a room has not given up |
 //! | [`web`] | pages and JSON; the only room that names axum, http or maud | hold rules |
 //! | [`worker`] | claims jobs and hands each to its room | lose one |
 //! | [`cli`] | one file a command | hold rules |
@@ -26,9 +28,9 @@
 //!
 //! # Which way the doors open
 //!
-//! `edges (cli, web, worker, app, demo) -> books -> features (matching, booking, sync, hooks) -> people (mentors ->
-//! accounts) -> carriers (mail, jobs, audit) -> floor (db, config, clock, ids, unseen, error)`. Features never use each
-//! other; `books` puts what booking and sync keep together into files. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
+//! `edges (cli, web, worker, upkeep, app, demo) -> books -> features (matching, booking, sync, hooks) -> people (mentors
+//! -> accounts) -> carriers (mail, jobs, audit) -> floor (db, meters, config, clock, ids, unseen, error)`. Features never
+//! use each other; `books` puts what booking and sync keep together into files. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
 //! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
 //!
 //! # Three ways through it
@@ -61,7 +63,9 @@ pub mod jobs;
 pub mod mail;
 pub mod matching;
 pub mod mentors;
+pub mod meters;
 pub mod sync;
 pub mod unseen;
+pub mod upkeep;
 pub mod web;
 pub mod worker;

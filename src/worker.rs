@@ -19,6 +19,8 @@ use crate::mail::{self, Post};
 use crate::matching::Matcher;
 use crate::sync::airtable::{Airtable, Order, Source};
 
+use crate::meters::Duty;
+use crate::upkeep::sweep::{self, Keep};
 pub use hooks::tell;
 
 /// How long a worker sleeps when nothing wakes it: retries fall due by themselves.
@@ -66,7 +68,7 @@ impl Workers {
         post: &Post,
         hook_post: &HookPost,
         airtable: Option<&Arc<Airtable>>,
-        rules: Rules,
+        (rules, keep): (Rules, Keep),
         n_threads: usize,
     ) -> Result<Self> {
         db.write_here(jobs::release_all)?;
@@ -85,7 +87,11 @@ impl Workers {
             let airtable = airtable.cloned();
             let thread = std::thread::Builder::new()
                 .name(name)
-                .spawn(move || work(&db, &matcher, &post, airtable.as_deref(), lane, &bell))
+                .spawn(move || {
+                    let duty = db.meters().on_duty(std::thread::current().name().unwrap_or("worker"));
+                    work(&db, &matcher, &post, airtable.as_deref(), lane, &bell, &duty);
+                    duty.over();
+                })
                 .or_internal("starting a worker")?;
             workers.threads.push(thread);
         }
@@ -95,9 +101,11 @@ impl Workers {
             .spawn(move || hooks::keep_telling(&herald_db, &hook_post, &bell));
         workers.threads.push(herald.or_internal("starting the herald")?);
         let (db, bell, airtable) = (db.clone(), Arc::clone(&workers.bell), airtable.cloned());
-        let watchman = std::thread::Builder::new()
-            .name("watch".to_owned())
-            .spawn(move || keep_watch(&db, &rules, airtable.as_deref(), &bell));
+        let watchman = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+            let duty = db.meters().on_duty("watch");
+            keep_watch(&db, &rules, keep, airtable.as_deref(), &bell, &duty);
+            duty.over();
+        });
         workers.threads.push(watchman.or_internal("starting the watch")?);
         Ok(workers)
     }
@@ -123,9 +131,10 @@ impl Drop for Workers {
     }
 }
 
-fn work(db: &Db, matcher: &Matcher, post: &Post, airtable: Option<&Airtable>, lane: Lane, bell: &Bell) {
+fn work(db: &Db, matcher: &Matcher, post: &Post, airtable: Option<&Airtable>, lane: Lane, bell: &Bell, duty: &Duty) {
     let is_over = || bell.is_over.load(Ordering::SeqCst);
     while !bell.is_over.load(Ordering::SeqCst) {
+        duty.sign();
         match run_one_of(db, matcher, post, airtable, lane, &is_over) {
             Ok(true) => {}
             Ok(false) => bell.wait(),
@@ -138,9 +147,10 @@ fn work(db: &Db, matcher: &Matcher, post: &Post, airtable: Option<&Airtable>, la
 }
 
 /// Looks every few seconds for what falls due by itself, and does it.
-fn keep_watch(db: &Db, rules: &Rules, airtable: Option<&Airtable>, bell: &Bell) {
+fn keep_watch(db: &Db, rules: &Rules, keep: Keep, airtable: Option<&Airtable>, bell: &Bell, duty: &Duty) {
     let mut next = Instant::now();
     while !bell.is_over.load(Ordering::SeqCst) {
+        duty.sign();
         if Instant::now() < next {
             std::thread::sleep(NAP.min(next.saturating_duration_since(Instant::now())));
             continue;
@@ -152,13 +162,20 @@ fn keep_watch(db: &Db, rules: &Rules, airtable: Option<&Airtable>, bell: &Bell) 
             {
                 db.write_here(|tx| airtable.ask_when_due(tx))?;
             }
+            if db.read_here(sweep::is_due)? {
+                let swept = db.write_here(|tx| sweep::sweep(tx, keep))?;
+                tracing::info!(?swept, "what nobody needs any more is swept out");
+            }
             if db.read_here(|tx| watch::is_due(tx, rules))? { watch::round(db, rules).map(Some) } else { Ok(None) }
         }));
         match outcome {
             Ok(Ok(Some(done))) => tracing::info!(?done, "what was due is done"),
             Ok(Ok(None)) => {}
             Ok(Err(refusal)) => tracing::error!(cause = refusal.cause(), "what is due cannot be done: {refusal}"),
-            Err(_) => tracing::error!("the watch panicked; it goes on"),
+            Err(_) => {
+                db.meters().panicked("watch");
+                tracing::error!("the watch panicked; it goes on");
+            }
         }
     }
 }
@@ -184,8 +201,12 @@ fn run_one_of(
     let Some(job) = (if is_due { db.write_here(|tx| jobs::claim(tx, lane))? } else { None }) else {
         return Ok(false);
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(db, matcher, post, airtable, &job, is_over)))
-        .unwrap_or_else(|_| Err(Error::internal(anyhow::anyhow!("the job panicked"))));
+    let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(db, matcher, post, airtable, &job, is_over)));
+    let outcome = outcome.unwrap_or_else(|_| {
+        db.meters().panicked("job");
+        Err(Error::internal(anyhow::anyhow!("the job panicked")))
+    });
+    db.meters().job(job.kind.name(), if outcome.is_ok() { "done" } else { "failed" });
     if let Err(refusal) = outcome {
         let reason = refusal.cause().unwrap_or_else(|| refusal.to_string());
         tracing::warn!(kind = job.kind.name(), key = job.key, attempt = job.attempt, reason, "a job failed");

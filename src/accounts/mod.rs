@@ -16,6 +16,7 @@ pub mod photos;
 pub mod recovery;
 pub mod signup;
 mod store;
+pub mod sweep;
 pub mod tokens;
 
 use std::fmt;

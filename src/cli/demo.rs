@@ -1,10 +1,13 @@
 //! `tandem demo`: a filled program on this machine, with the way to sign in printed.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use tokio::net::TcpListener;
 
-use super::serve::{listen, runtime, serve};
+use super::listen::Listener;
+use super::serve::{runtime, serve};
 use super::{progress, say};
 use crate::app::App;
 use crate::clock::Clock;
@@ -32,20 +35,39 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
     if !has_directory {
         config.data_dir = config.data_dir.join("demo");
     }
-    if !config.server.listen.ip().is_loopback() {
+    let Some(address) = config.server.listen.address().filter(|address| address.ip().is_loopback()) else {
         return Err(Error::operator(
             "open_demo",
             "The demo's passwords are known to everybody: it listens on 127.0.0.1 alone.",
         ));
-    }
+    };
     super::log(&config, Some("warn"));
-    let address = config.server.listen;
     runtime()?.block_on(async {
         let listener = listen(address, if is_port_chosen { 0 } else { OTHER_PORTS }).await?;
-        config.server.listen = listener.local_addr().or_internal("reading the address")?;
+        config.server.listen = listener.local_addr().or_internal("reading the address")?.into();
         let app = tokio::task::spawn_blocking(move || prepare(config)).await.or_internal("preparing the demo")??;
         greet(&app)?;
-        serve(app, listener).await
+        serve(app, Listener::plain(listener)).await
+    })
+}
+
+/// Takes the address, or one of the next ports where it is taken.
+async fn listen(address: SocketAddr, n_others: u16) -> Result<TcpListener> {
+    let mut last = None;
+    for step in 0..=n_others {
+        let Some(port) = address.port().checked_add(step) else { break };
+        match TcpListener::bind(SocketAddr::new(address.ip(), port)).await {
+            Ok(listener) => return Ok(listener),
+            Err(cause) => last = Some(cause),
+        }
+    }
+    let refusal = Error::operator(
+        "address_unusable",
+        format!("{address} cannot be listened on: another program may use it. Choose one with --listen."),
+    );
+    Err(match last {
+        Some(cause) => refusal.because(cause),
+        None => refusal,
     })
 }
 
@@ -65,7 +87,7 @@ fn prepare(config: Config) -> Result<App> {
 }
 
 fn greet(app: &App) -> Result<()> {
-    let address = app.config.server.listen;
+    let address = &app.config.server.listen;
     say(&format!("The demo program is ready: {} mentors on http://{address}", app.matcher.n_visible()))?;
     say("")?;
     say("Sign in at the address above with")?;

@@ -4,11 +4,15 @@ mod admin;
 mod bench;
 mod config;
 mod demo;
+mod doctor;
 mod embed;
 mod eval;
 mod export;
+mod health;
 mod import;
+mod listen;
 mod matches;
+mod notify;
 mod progress;
 mod reindex;
 mod serve;
@@ -67,6 +71,10 @@ enum Command {
     Admin(admin::Command),
     /// Makes the indexes anew from the database
     Reindex(reindex::Args),
+    /// Says what is wrong with this Tandem, and what mends it
+    Doctor(doctor::Args),
+    /// Asks a running Tandem whether it lives
+    Health(health::Args),
     /// Checks and shows the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -74,6 +82,12 @@ enum Command {
     Completions {
         /// Which shell
         shell: Shell,
+    },
+    /// Prints the manual page, or writes one for each command
+    Man {
+        /// Write the pages of all commands into this directory
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
 }
 
@@ -107,10 +121,19 @@ fn run(cli: Cli) -> Result<()> {
         Command::Bench(command) => bench::run(flags, command),
         Command::Admin(command) => admin::run(flags, command),
         Command::Reindex(args) => reindex::run(flags, args),
+        Command::Doctor(args) => doctor::run(flags, args),
+        Command::Health(args) => health::run(flags, args),
         Command::Config(command) => config::run(flags, command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tandem", &mut std::io::stdout());
             Ok(())
+        }
+        Command::Man { dir: None } => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()).or_internal("printing the manual")
+        }
+        Command::Man { dir: Some(dir) } => {
+            std::fs::create_dir_all(&dir).or_internal("making the manual's directory")?;
+            clap_mangen::generate_to(Cli::command(), dir).or_internal("writing the manual")
         }
     }
 }

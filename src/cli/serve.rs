@@ -3,27 +3,27 @@
 use std::future::IntoFuture;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use clap::Args as ClapArgs;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::listen::Listener;
+use super::notify::{self, Notifier};
 use super::say;
 use crate::accounts::{self, NewUser, Role, people};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, Listen, Server};
 use crate::error::{Error, OrInternal, Result};
 use crate::mail::Letterhead;
 use crate::web;
 
-/// Ports tried after the first one, where the demo may choose.
-const OTHER_PORTS: u16 = 20;
-
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
-    /// Address and port to listen on
+    /// Address and port to listen on, or a socket: unix:/run/tandem/tandem.sock
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
     /// Logs for people (text) or machines (json)
@@ -36,38 +36,27 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
     super::log(&config, None);
     runtime()?.block_on(async {
         // The port is taken first: a second server fails before it touches anything.
-        let listener = listen(config.server.listen, 0).await?;
-        let address = listener.local_addr().or_internal("reading the address")?;
-        config.server.listen = address;
+        let listener = Listener::open(&config.server).await?;
+        config.server.listen = listener.listens().or_internal("reading the address")?;
         let app = App::open(config, Clock::System, "serve")?;
-        refuse_open_demo(&app, &listener)?;
-        say(&format!("Tandem listens on http://{address}"))?;
+        refuse_open_demo(&app)?;
+        say(&format!("Tandem listens on {}", place(&app.config.server)))?;
         first_admin(&app)?;
         serve(app, listener).await
     })
 }
 
+fn place(server: &Server) -> String {
+    match (&server.listen, server.tls_files()) {
+        (Listen::Socket(path), _) => path.display().to_string(),
+        (Listen::Address(address), Some(_)) => format!("https://{address}"),
+        (Listen::Address(address), None) => format!("http://{address}"),
+    }
+}
+
 /// The runtime that requests are answered on.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().or_internal("starting the runtime")
-}
-
-/// Takes the address, or one of the next `n_others` ports where it is taken.
-pub(super) async fn listen(address: SocketAddr, n_others: u16) -> Result<TcpListener> {
-    let mut last = None;
-    for step in 0..=n_others.min(OTHER_PORTS) {
-        let Some(port) = address.port().checked_add(step) else { break };
-        match TcpListener::bind(SocketAddr::new(address.ip(), port)).await {
-            Ok(listener) => return Ok(listener),
-            Err(cause) => last = Some(cause),
-        }
-    }
-    let refusal = Error::operator(
-        "address_unusable",
-        format!("{address} cannot be listened on: another program may use it. Choose one with --listen."),
-    );
-    Err(last
-        .map_or_else(|| Error::operator("address_unusable", "There is no port left."), |cause| refusal.because(cause)))
 }
 
 /// Where nobody runs this Tandem yet: makes the admin that the environment names, or says how to make one.
@@ -109,9 +98,8 @@ fn admin_in_environment() -> Result<Option<NewUser>> {
 }
 
 /// The demo's passwords are printed for everybody: it is for this machine alone.
-fn refuse_open_demo(app: &App, listener: &TcpListener) -> Result<()> {
-    let address = listener.local_addr().or_internal("reading the address")?;
-    if app.demo.is_some() && !address.ip().is_loopback() {
+fn refuse_open_demo(app: &App) -> Result<()> {
+    if app.demo.is_some() && !app.config.server.listen.address().is_some_and(|it| it.ip().is_loopback()) {
         return Err(Error::operator(
             "open_demo",
             "This data directory holds the demo, whose passwords everybody knows: it may only listen on 127.0.0.1.",
@@ -121,17 +109,28 @@ fn refuse_open_demo(app: &App, listener: &TcpListener) -> Result<()> {
 }
 
 /// Serves until the process is asked to stop, then drains, writes out and lets go.
-pub(super) async fn serve(app: App, listener: TcpListener) -> Result<()> {
+pub(super) async fn serve(app: App, listener: Listener) -> Result<()> {
     let workers = app.start_workers()?;
+    let manager = Notifier::of_environment().map(Arc::new);
+    // A connection that is tapped tells where it comes from, whatever it is.
+    let listener = listener.tap_io(|_| ());
     let router = web::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let (stop, mut stopping) = watch::channel(false);
+    let told = manager.clone();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
         asked_to_stop().await;
         // Whoever pressed the keys hears at once that they were heard; nobody may be there to read it.
         drop(writeln!(std::io::stderr(), "Stopping: finishing what is under way."));
         tracing::info!("stopping: no new connections, finishing what is under way");
+        if let Some(manager) = told {
+            manager.tell(notify::STOPPING);
+        }
         stop.send_replace(true);
     });
+    if let Some(manager) = &manager {
+        manager.tell(&format!("{}\nSTATUS=Listening on {}", notify::READY, place(&app.config.server)));
+        tokio::spawn(give_signs(Arc::clone(manager), app.clone()));
+    }
     let patience = Duration::from_secs(app.config.server.drain_seconds);
     let drained = async move {
         // An error means that the server is gone already.
@@ -150,6 +149,21 @@ pub(super) async fn serve(app: App, listener: TcpListener) -> Result<()> {
     .or_internal("coming to rest")??;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Signs of life for the service manager, for as long as there is life: the runtime turns, the database answers and
+/// no background thread has died. Two may be missed before it is restarted.
+async fn give_signs(manager: Arc<Notifier>, app: App) {
+    let Some(patience) = manager.watchdog else { return };
+    let mut beat = tokio::time::interval(patience / 3);
+    loop {
+        beat.tick().await;
+        let answers = app.db.read(|tx| tx.last_change()).await.is_ok();
+        let has_deserters = app.db.meters().crew().iter().any(|post| post.is_deserted);
+        if answers && !has_deserters {
+            manager.tell(notify::WATCHDOG);
+        }
+    }
 }
 
 /// Resolves on Ctrl-C and on SIGTERM.

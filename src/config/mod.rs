@@ -4,6 +4,7 @@
 mod airtable;
 mod fields;
 mod layers;
+mod listen;
 mod providers;
 mod show;
 mod smtp;
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 
 pub use fields::MENTOR_FIELDS;
 pub use layers::Flags;
+pub use listen::Listen;
 pub use providers::{Provider, is_private};
 pub use show::{Setting, settings};
 pub use smtp::{Guard, SmtpServer};
@@ -72,14 +74,25 @@ pub struct Program {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
-    /// Address and port.
-    pub listen: SocketAddr,
+    /// Address and port, or a socket.
+    pub listen: Listen,
+    /// A file of certificates, or empty where a proxy brings TLS.
+    pub tls_certificate: String,
+    /// The file of its private key.
+    pub tls_key: String,
     /// The public address without a trailing slash; empty where it is made from `listen`.
     pub public_url: String,
     /// Proxies whose forwarded headers are believed.
     pub trusted_proxies: Vec<String>,
     /// Seconds that a stop waits for requests under way.
     pub drain_seconds: u64,
+}
+
+impl Server {
+    /// The files of the certificate and its key, where Tandem brings TLS itself.
+    pub fn tls_files(&self) -> Option<(&Path, &Path)> {
+        (!self.tls_certificate.is_empty()).then(|| (Path::new(&self.tls_certificate), Path::new(&self.tls_key)))
+    }
 }
 
 /// `[accounts]`
@@ -137,6 +150,8 @@ pub struct Mail {
     pub smtp_ca: String,
     /// The sender.
     pub from: String,
+    /// Days after which a letter that was sent is taken away.
+    pub keep_days: u32,
 }
 
 /// `[booking]`
@@ -305,21 +320,21 @@ impl Config {
 
     /// The address that letters and redirects point at, without a trailing slash.
     pub fn public_url(&self) -> String {
-        if self.server.public_url.is_empty() {
-            let mut listen = self.server.listen;
-            // "Every address" is none that a link could name.
-            if listen.ip().is_unspecified() {
-                listen.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            }
-            format!("http://{listen}")
-        } else {
-            self.server.public_url.trim_end_matches('/').to_owned()
+        if !self.server.public_url.is_empty() {
+            return self.server.public_url.trim_end_matches('/').to_owned();
         }
+        // A socket has no address: `check` asks for a public one there.
+        let mut listen = self.server.listen.address().unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 80)));
+        // "Every address" is none that a link could name.
+        if listen.ip().is_unspecified() {
+            listen.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        format!("{}://{listen}", if self.server.tls_files().is_some() { "https" } else { "http" })
     }
 
     /// Whether people reach Tandem over https, which lets cookies insist on it.
     pub fn is_https(&self) -> bool {
-        self.server.public_url.starts_with("https://")
+        self.public_url().starts_with("https://")
     }
 
     /// Whether a new address must be confirmed before there is an account.
@@ -383,6 +398,13 @@ impl Config {
         let url = &self.server.public_url;
         let is_url = url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
         demand("server.public_url", is_url, "must start with http:// or https://, or be empty");
+        let server = &self.server;
+        let is_reached = server.listen.address().is_some() || !url.is_empty();
+        demand("server.public_url", is_reached, "must be set where server.listen is a socket");
+        let is_pair = server.tls_certificate.is_empty() == server.tls_key.is_empty();
+        demand("server.tls_key", is_pair, "and server.tls_certificate must both be set, or neither");
+        let is_for_tls = server.tls_certificate.is_empty() || server.listen.address().is_some();
+        demand("server.tls_certificate", is_for_tls, "is for an address: a socket has no TLS");
         for odd in self.server.trusted_proxies.iter().filter(|it| network(it).is_none()) {
             let problem = format!("holds {odd:?}, which is no address and no network");
             demand("server.trusted_proxies", false, &problem);
@@ -402,6 +424,7 @@ impl Config {
         demand("booking.meeting_url", is_room, "must start with https:// and hold {code}, or be empty");
         let from = &self.mail.from;
         let is_sender = from.contains('@') && !from.contains(char::is_control);
+        demand("mail.keep_days", self.mail.keep_days > 0, "must be at least 1");
         demand("mail.from", is_sender, "must be an address like: Tandem <tandem@example.org>");
         problems
     }

@@ -37,7 +37,7 @@ fn flags_win_over_the_environment_and_the_environment_over_the_file() {
     let config = load(&flags, &[("TANDEM_DATA_DIR", "from-environment"), ("TANDEM_SERVER__LISTEN", "127.0.0.1:2")])
         .expect("all layers are right");
     assert_eq!(config.data_dir, PathBuf::from("from-flag"));
-    assert_eq!(config.server.listen.port(), 2);
+    assert!(config.server.listen.to_string().ends_with(":2"));
     assert_eq!(config.index.tier, Tier::Exact);
 }
 

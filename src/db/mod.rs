@@ -1,12 +1,14 @@
 //! The one SQLite file: one writer, many readers, numbered migrations, the lock on the data
 //! directory. It knows no table of the rooms but `changes` and `settings`, and never retries.
 
+mod inspect;
 mod lock;
 mod open;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, TransactionBehavior, named_params};
@@ -14,11 +16,21 @@ use rusqlite::{Connection, TransactionBehavior, named_params};
 use crate::clock::{Clock, Moment};
 use crate::error::{Error, OrInternal, Result};
 use crate::ids::MentorNo;
+use crate::meters::Meters;
 
+pub use inspect::{check_sqlite, inspect, newest_schema};
 pub use lock::DirectoryLock;
 
 /// How long one connection waits for another to finish writing.
 const BUSY_TIMEOUT_MS: u64 = 5_000;
+
+/// Where the newest change that was swept out of the log is kept.
+const CHANGES_SWEPT: &str = "changes_swept";
+
+/// The version of `SQLite` that is built in.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
 
 /// What about a mentor has changed; the roster and the indexes follow these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +88,7 @@ struct Inner {
     readers: r2d2::Pool<SqliteConnectionManager>,
     writer: Mutex<Connection>,
     after_change: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    meters: Meters,
 }
 
 impl Db {
@@ -98,7 +111,8 @@ impl Db {
             .or_internal("opening the readers of tandem.db")?;
         let id = open::database_id(&writer)?;
         let after_change = OnceLock::new();
-        Ok(Self(Arc::new(Inner { path, clock, id, writer: Mutex::new(writer), readers, after_change })))
+        let (writer, meters) = (Mutex::new(writer), Meters::new());
+        Ok(Self(Arc::new(Inner { path, clock, id, writer, readers, after_change, meters })))
     }
 
     /// The identity of this database, made once when it was created; copies of it share it.
@@ -109,6 +123,11 @@ impl Db {
     /// The clock that fixes `now` in each transaction.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// What is counted and timed in this process; every room that has the database can reach it.
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
     }
 
     /// The data directory that this database lives in.
@@ -141,16 +160,19 @@ impl Db {
     /// # Errors
     /// Those of `work`, and `Busy` where the disk is full.
     pub fn write_here<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
-        let (result, has_changed) = {
+        let asked = Instant::now();
+        let (result, has_changed, waited) = {
             // A panic inside a transaction rolls it back when it is dropped: the connection stays usable.
             let mut writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let waited = asked.elapsed();
             let tx = Tx::new(&transaction, self.0.clock.now());
             let result = work(&tx)?;
             let has_changed = tx.has_changed.get();
             transaction.commit()?;
-            (result, has_changed)
+            (result, has_changed, waited)
         };
+        self.0.meters.wrote(waited, asked.elapsed().saturating_sub(waited));
         if has_changed && let Some(follow) = self.0.after_change.get() {
             follow();
         }
@@ -260,6 +282,38 @@ impl<'a> Tx<'a> {
             .prepare_cached("select coalesce((select seq from sqlite_sequence where name = 'changes'), 0)")?
             .query_row([], |row| row.get(0))?;
         Ok(seq.cast_unsigned())
+    }
+
+    /// The identity of this database, made once when it was created.
+    ///
+    /// # Errors
+    /// Internal, where it cannot be read.
+    pub fn database_id(&self) -> Result<[u8; 16]> {
+        open::database_id(self.connection)
+    }
+
+    /// Whether the log still holds every change after `seq`: where not, a copy that stands there cannot be replayed.
+    ///
+    /// # Errors
+    /// Internal, where SQLite cannot.
+    pub fn holds_changes_after(&self, seq: u64) -> Result<bool> {
+        let swept = self.setting(CHANGES_SWEPT)?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        Ok(seq >= swept)
+    }
+
+    /// Drops changes from before `moment`; what follows them has long caught up, or is made anew. Returns how many.
+    ///
+    /// # Errors
+    /// Internal, where SQLite cannot.
+    pub fn sweep_changes(&self, moment: Moment) -> Result<usize> {
+        let newest: Option<i64> = self
+            .prepare_cached("select max(seq) from changes where changed_at < :moment")?
+            .query_row(named_params! { ":moment": moment }, |row| row.get(0))?;
+        let Some(newest) = newest else { return Ok(0) };
+        self.set_setting(CHANGES_SWEPT, &newest.to_string())?;
+        Ok(self
+            .prepare_cached("delete from changes where seq <= :newest")?
+            .execute(named_params! { ":newest": newest })?)
     }
 
     /// The value of a setting that Tandem itself keeps, `None` where it was never set.

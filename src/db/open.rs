@@ -15,7 +15,7 @@ const APPLICATION_ID: i32 = 0x544E_444D;
 /// SQLite below 3.51.3 can lose committed data when the write-ahead log is reset.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_office_hours.sql"),
@@ -81,19 +81,19 @@ pub(super) fn database_id(connection: &Connection) -> Result<[u8; 16]> {
 }
 
 /// What a file says of itself.
-struct Identity {
+pub(super) struct Identity {
     application: i32,
     version: i32,
     n_tables: i32,
 }
 
-fn identity(connection: &Connection) -> rusqlite::Result<Identity> {
+pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Identity> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let n_tables = connection.query_row("select count(*) from sqlite_schema", [], |row| row.get(0))?;
     Ok(Identity { application: pragma("application_id")?, version: pragma("user_version")?, n_tables })
 }
 
-fn check_identity(found: &Identity) -> Result<()> {
+pub(super) fn check_identity(found: &Identity) -> Result<()> {
     if found.n_tables > 0 && found.application != APPLICATION_ID {
         return Err(Error::operator(
             "foreign_database",
@@ -119,7 +119,7 @@ fn migrate(connection: &mut Connection) -> Result<()> {
         .or_internal("bringing tandem.db to this version's schema")
 }
 
-fn cannot_open(path: &Path, cause: rusqlite::Error) -> Error {
+pub(super) fn cannot_open(path: &Path, cause: rusqlite::Error) -> Error {
     let refusal = match cause.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => {
             "is not a database, or is damaged. It was left untouched: restore a backup, or move it away to start anew"

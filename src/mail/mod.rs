@@ -309,21 +309,27 @@ pub fn send(db: &Db, post: &Post, job: &Job) -> Result<()> {
     };
     match post.deliver(&parcel) {
         // A crash between these two sends the letter twice, under one message id: better than never.
-        Ok(()) => db.write_here(|tx| {
-            store::mark_sent(tx, id)?;
-            if posted.is_secret && post.forgets_secrets() {
-                store::wipe(tx, id)?;
-            }
-            jobs::finish(tx, job)
-        }),
+        Ok(()) => db
+            .write_here(|tx| {
+                store::mark_sent(tx, id)?;
+                if posted.is_secret && post.forgets_secrets() {
+                    store::wipe(tx, id)?;
+                }
+                jobs::finish(tx, job)
+            })
+            .inspect(|()| db.meters().letter("sent")),
         Err(Undelivered::Never(reason)) => {
             tracing::warn!(letter = id, kind = posted.kind, reason, "a letter was refused for good");
+            db.meters().letter("refused");
             db.write_here(|tx| {
                 store::bury(tx, id, &kept(&reason))?;
                 jobs::finish(tx, job)
             })
         }
-        Err(Undelivered::Later(reason)) => Err(Error::internal(anyhow::anyhow!(kept(&reason)))),
+        Err(Undelivered::Later(reason)) => {
+            db.meters().letter("later");
+            Err(Error::internal(anyhow::anyhow!(kept(&reason))))
+        }
     }
 }
 
@@ -380,6 +386,14 @@ pub fn retry(tx: &Tx<'_>, actor: &Actor, id: i64) -> Result<()> {
     let state = |state: State| json!({ "state": state });
     let (before, after) = (state(posted.state), state(State::Queued));
     audit::note(tx, actor, &Entry { kind: "letter.retried", about: ("letter", &id.to_string()), before, after })
+}
+
+/// Takes away letters that were sent more than `keep_days` ago. Returns how many.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn sweep(tx: &Tx<'_>, keep_days: u32) -> Result<usize> {
+    store::delete_sent(tx, tx.now().plus_days(-i64::from(keep_days)))
 }
 
 /// How many letters wait, and how many were given up on.

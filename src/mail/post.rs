@@ -90,6 +90,24 @@ impl Post {
         }
     }
 
+    /// Shakes hands with the mail server, signing in where the settings say so, and sends nothing.
+    ///
+    /// # Errors
+    /// `mail_unreachable` with what stood in the way.
+    pub fn greet(&self) -> Result<()> {
+        let Self::Smtp(smtp) = self else { return Ok(()) };
+        match smtp.connection() {
+            Ok(mut connection) => {
+                // The server has said that it would take letters; how it takes the goodbye is its own affair.
+                drop(connection.quit());
+                Ok(())
+            }
+            Err(Undelivered::Later(reason) | Undelivered::Never(reason)) => {
+                Err(Error::operator("mail_unreachable", reason))
+            }
+        }
+    }
+
     /// Whether a letter that went this way is with its reader, so that its secrets need not be kept.
     pub(super) const fn forgets_secrets(&self) -> bool {
         matches!(self, Self::Smtp(_))

@@ -142,6 +142,12 @@ pub(super) fn revive(tx: &Tx<'_>, id: i64) -> Result<bool> {
     Ok(n_revived > 0)
 }
 
+pub(super) fn delete_sent(tx: &Tx<'_>, before: Moment) -> Result<usize> {
+    Ok(tx
+        .prepare_cached("delete from outbox where state = 'sent' and sent_at < :before")?
+        .execute(named_params! { ":before": before })?)
+}
+
 pub(super) fn depth(tx: &Tx<'_>) -> Result<Depth> {
     let depth = tx
         .prepare_cached(

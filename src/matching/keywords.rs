@@ -37,9 +37,14 @@ impl Stamp {
         Self { format: FORMAT, database: format!("{:032x}", u128::from_be_bytes(database)), seq }
     }
 
+    /// Whether it is of the same database, by the same version.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.format == other.format && self.database == other.database
+    }
+
     /// Whether an index with this stamp can be brought to `now` by replaying changes.
     pub fn can_become(&self, now: &Self) -> bool {
-        self.format == now.format && self.database == now.database && self.seq <= now.seq
+        self.is_like(now) && self.seq <= now.seq
     }
 }
 
@@ -228,6 +233,19 @@ pub fn remove(directory: &Path) -> Result<()> {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(cause) => Err(cause).or_internal("removing an index to make it anew"),
     }
+}
+
+/// What the index in `directory` is a copy of, without opening it for use: `None` where there is none.
+///
+/// # Errors
+/// Internal, where it cannot be read.
+pub fn stamp(directory: &Path) -> Result<Option<Stamp>> {
+    if !directory.join("meta.json").exists() {
+        return Ok(None);
+    }
+    let index = Index::open_in_dir(directory).or_internal("opening the keyword index")?;
+    let payload = index.load_metas().or_internal("reading the keyword index's stamp")?.payload;
+    Ok(payload.and_then(|payload| serde_json::from_str(&payload).ok()))
 }
 
 /// Where the index lives.

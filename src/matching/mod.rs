@@ -26,7 +26,6 @@ pub mod vectors;
 mod view;
 mod words;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -40,8 +39,9 @@ use self::live::Live;
 use self::refresh::Refresher;
 use crate::clock::Moment;
 use crate::db::Db;
-use crate::error::{Error, OrInternal, Result};
+use crate::error::{Error, Kind, OrInternal, Result};
 use crate::ids::MentorId;
+use crate::meters::Asked;
 
 pub use self::ask::{Ask, Question};
 pub use self::embed::{Embedder, model_hash};
@@ -65,6 +65,21 @@ pub struct Settings {
     pub n_permits: usize,
     /// Questions whose vectors are remembered.
     pub cached_questions: u64,
+}
+
+/// How the parts of matching stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    /// Mentors that can be found.
+    pub n_visible: usize,
+    /// Those of them whose vectors are still to be made.
+    pub n_waiting: usize,
+    /// Passages that have a vector.
+    pub n_units: usize,
+    /// Mentors in the keyword index, `None` while it is being made anew.
+    pub n_in_keywords: Option<u64>,
+    /// What runs the model.
+    pub engine: &'static str,
 }
 
 /// Called after every change that may have queued work.
@@ -92,6 +107,17 @@ impl Matcher {
     /// # Errors
     /// `Busy` where none is free within half a second.
     pub async fn answer(self: &Arc<Self>, ask: Ask) -> Result<Ranking> {
+        let answer = self.answer_in_turn(ask).await;
+        let how = match &answer {
+            Ok(_) => Asked::Answered,
+            Err(refusal) if refusal.kind == Kind::Busy => Asked::Busy,
+            Err(_) => Asked::Failed,
+        };
+        self.db.meters().asked(how);
+        answer
+    }
+
+    async fn answer_in_turn(self: &Arc<Self>, ask: Ask) -> Result<Ranking> {
         let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned()).await;
         let permit = permit
             .map_err(|_| Error::busy("busy", "Many are asking just now. Please try again in a moment."))?
@@ -99,7 +125,9 @@ impl Matcher {
         let matcher = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
             let _held = permit;
-            matcher.rank(&ask)
+            let ranking = matcher.rank(&ask)?;
+            matcher.db.meters().answered(ranking.stages.in_order());
+            Ok(ranking)
         })
         .await
         .or_internal("answering a question")?
@@ -149,6 +177,18 @@ impl Matcher {
         self.live().roster.visible().count()
     }
 
+    /// How many times of visible mentors can be booked within the next two weeks.
+    pub fn n_open_slots(&self) -> usize {
+        let (live, now) = (self.live(), self.db.clock().now());
+        let until = now.plus_days(SLOT_DAYS);
+        live.roster.visible().iter().map(|mentor| live.roster.free_slots(mentor, now, until).len()).sum()
+    }
+
+    /// How many visible mentors still lack their vectors.
+    pub fn n_waiting(&self) -> usize {
+        self.live().n_without_vectors()
+    }
+
     /// A visible mentor's card with the slots that are open until `until`.
     pub fn visible_card(&self, id: MentorId, until: Moment) -> Option<(Arc<Card>, Vec<Slot>)> {
         let live = self.live();
@@ -187,30 +227,17 @@ impl Matcher {
         values.map(|(value, n)| (value.to_owned(), usize::try_from(n).unwrap_or(usize::MAX))).collect()
     }
 
-    /// How the parts stand, for `/readyz`.
-    pub fn components(&self) -> BTreeMap<&'static str, serde_json::Value> {
-        let live = self.live();
-        let n_visible = live.roster.visible().count();
-        let n_waiting = live.n_without_vectors();
+    /// How the parts stand.
+    pub fn parts(&self) -> Parts {
         let keywords = self.keyword_reader();
-        BTreeMap::from([
-            ("roster", serde_json::json!({ "status": "ok", "mentors": n_visible })),
-            (
-                "vectors",
-                serde_json::json!({
-                    "status": if n_waiting == 0 { "ok" } else { "catching up" },
-                    "mentorsWaiting": n_waiting, "units": live.vectors.n_units(),
-                }),
-            ),
-            (
-                "keywords",
-                keywords.map_or_else(
-                    || serde_json::json!({ "status": "rebuilding" }),
-                    |reader| serde_json::json!({ "status": "ok", "mentors": reader.n_mentors() }),
-                ),
-            ),
-            ("embedder", serde_json::json!({ "status": "ok", "engine": self.embedder.engine() })),
-        ])
+        let live = self.live();
+        Parts {
+            n_visible: live.roster.visible().count(),
+            n_waiting: live.n_without_vectors(),
+            n_units: live.vectors.n_units(),
+            n_in_keywords: keywords.map(|reader| reader.n_mentors()),
+            engine: self.embedder.engine(),
+        }
     }
 
     /// The embedder, for commands that turn texts into vectors.

@@ -65,7 +65,12 @@ pub struct Stages {
 impl Stages {
     /// All of it.
     pub fn total(&self) -> Duration {
-        self.prepare + self.embed + self.filter + self.vectors + self.keywords + self.score + self.explain
+        self.in_order().iter().sum()
+    }
+
+    /// Each stage, in the order in which they are passed.
+    pub const fn in_order(&self) -> [Duration; 7] {
+        [self.prepare, self.embed, self.filter, self.vectors, self.keywords, self.score, self.explain]
     }
 }
 

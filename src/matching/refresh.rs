@@ -232,10 +232,15 @@ impl Matcher {
     fn refresh_keywords(&self, index: &mut Keywords) -> Result<()> {
         let seq = self.live().seq;
         let now = Stamp::new(self.db.id(), seq);
-        let is_replay = index.stamp().is_some_and(|stamp| stamp.can_become(&now));
-        if is_replay {
-            let since = index.stamp().map_or(0, |stamp| stamp.seq);
-            let changes = self.db.read_here(|tx| tx.changes_after(since))?;
+        let since = index.stamp().filter(|stamp| stamp.can_become(&now)).map(|stamp| stamp.seq);
+        // A log that was swept past the stamp has changes missing: those can only be found by reading everybody.
+        let changes = match since {
+            Some(since) => self.db.read_here(|tx| {
+                if tx.holds_changes_after(since)? { tx.changes_after(since).map(Some) } else { Ok(None) }
+            })?,
+            None => None,
+        };
+        if let Some(changes) = changes {
             let mut numbers: Vec<u32> =
                 changes.iter().filter(|it| it.change != Change::Slots).map(|it| it.mentor.0).collect();
             numbers.sort_unstable();

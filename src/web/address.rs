@@ -1,10 +1,12 @@
 //! Whose network address a request comes from. Forwarded headers are believed only from the
 //! proxies that the operator named; rate limits, locks, logins and the audit log all ask here.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::extract::ConnectInfo;
-use axum::http::{Extensions, HeaderMap};
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, Version, header};
 use ipnet::IpNet;
 
 /// The header that proxies add to: the client first, then each proxy but the last.
@@ -58,6 +60,49 @@ impl Client {
     }
 }
 
+/// What proxies add when they pass a request on. Any of them is enough to be taken for passed on: whoever forges one
+/// only loses.
+const TRACES_OF_PROXIES: [&str; 8] = [
+    "forwarded",
+    FORWARDED_FOR,
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-real-ip",
+    "via",
+    "cf-connecting-ip",
+];
+
+/// Whether a program on this very machine asks by itself. Behind a proxy everybody's peer is the proxy, so that a
+/// request which was passed on, or that may have been, is nobody's neighbour.
+pub struct Neighbour(pub bool);
+
+impl Neighbour {
+    fn of(request: &Parts) -> Self {
+        let peer = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let is_local = peer.is_none_or(|peer| peer.to_canonical().is_loopback());
+        let is_passed_on = TRACES_OF_PROXIES.iter().any(|name| request.headers.contains_key(*name));
+        // A proxy that adds nothing still hands on the name that people type, or speaks the protocol of 1996.
+        let host = request.headers.get(header::HOST).and_then(|it| it.to_str().ok()).or(request.uri.host());
+        let is_by_name_of_ours = host.is_none_or(names_this_machine);
+        Self(is_local && !is_passed_on && is_by_name_of_ours && request.version >= Version::HTTP_11)
+    }
+}
+
+fn names_this_machine(host: &str) -> bool {
+    let without_port = if host.ends_with(']') { host } else { host.rsplit_once(':').map_or(host, |(name, _)| name) };
+    let bare = without_port.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Neighbour {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
+}
+
 /// An address, with a port or brackets around it or not.
 fn parse(hop: &str) -> Option<IpAddr> {
     hop.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|it| it.ip())).or_else(|| {
@@ -99,6 +144,38 @@ mod tests {
         assert_eq!(client("2001:db8::1", &["[2001:db9::5]"], &proxies), "2001:db9::5");
         assert_eq!(client("10.0.0.1", &["nonsense"], &proxies), "10.0.0.1");
         assert_eq!(client("10.0.0.1", &[], &proxies), "10.0.0.1");
+    }
+
+    fn is_neighbour(peer: &str, host: &str, others: &[(&'static str, &str)], version: Version) -> bool {
+        let peer = SocketAddr::new(peer.parse().expect("an address"), 4000);
+        let mut request = axum::http::Request::builder().uri("/metrics").version(version).header(header::HOST, host);
+        for (name, value) in others {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+        parts.extensions.insert(ConnectInfo(peer));
+        Neighbour::of(&parts).0
+    }
+
+    #[test]
+    fn only_who_asks_by_itself_on_this_machine_is_a_neighbour() {
+        let new = Version::HTTP_11;
+        for (peer, host) in [
+            ("127.0.0.1", "127.0.0.1:8080"),
+            ("::1", "[::1]:8080"),
+            ("::1", "[::1]"),
+            ("::ffff:127.0.0.1", "localhost"),
+            ("127.0.0.2", "LOCALHOST:80"),
+        ] {
+            assert!(is_neighbour(peer, host, &[], new), "{peer} {host}");
+        }
+        assert!(!is_neighbour("192.0.2.9", "127.0.0.1:8080", &[], new), "from elsewhere");
+        assert!(!is_neighbour("127.0.0.1", "mentors.example.org", &[], new), "by the name that people type");
+        assert!(!is_neighbour("127.0.0.1", "127.0.0.1.example.org", &[], new));
+        assert!(!is_neighbour("127.0.0.1", "127.0.0.1:8080", &[], Version::HTTP_10), "a proxy that adds nothing");
+        for name in TRACES_OF_PROXIES {
+            assert!(!is_neighbour("127.0.0.1", "127.0.0.1:8080", &[(name, "127.0.0.1")], new), "{name}");
+        }
     }
 
     #[test]

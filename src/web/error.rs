@@ -12,6 +12,9 @@ use super::pages::problem;
 use crate::app::App;
 use crate::error::{Error, Kind};
 
+/// Paths beside `/api` that only programs ask: they get no page, and are not sent to sign in.
+const FOR_PROGRAMS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// What a handler's `Error` becomes until `faces` knows where it happened.
 #[derive(Debug)]
 pub struct Refusal(pub Error);
@@ -87,7 +90,7 @@ pub async fn faces(axum::extract::State(app): axum::extract::State<App>, request
     } else if let Some(cause) = error.cause() {
         tracing::warn!(request_id, path, code = error.code, cause, "{error}");
     }
-    let is_api = path.starts_with("/api/");
+    let is_api = path.starts_with("/api/") || FOR_PROGRAMS.contains(&path.as_str());
     let mut faced = if has_face {
         response
     } else if is_api {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, Request, header};
+use axum::extract::{MatchedPath, State};
+use axum::http::{HeaderName, HeaderValue, Method, Request, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
@@ -76,12 +76,16 @@ pub fn router(app: App) -> Router {
     let docs = Router::from(SwaggerUi::new("/api/docs").url("/api/openapi.json", openapi()))
         .layer(header_unless_set(header::CONTENT_SECURITY_POLICY, DOCS_POLICY));
     let door = Door { proxies: app.config.proxies().into(), n_requests: Arc::default(), limits: limits.clone() };
+    let panicking = app.db.clone();
     gated(&app, &limits)
         .merge(docs)
         .fallback(|| async { Refusal(Error::not_found("not_found", "There is nothing here.")) })
         .method_not_allowed_fallback(|| async { Refusal(Error::unsupported_method()) })
         .layer(axum::middleware::from_fn_with_state(app.clone(), identity::same_origin))
-        .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref())))
+        .layer(CatchPanicLayer::custom(move |panic: Box<dyn std::any::Any + Send>| {
+            panicking.meters().panicked("request");
+            panicked(panic.as_ref())
+        }))
         .layer(axum::middleware::from_fn_with_state(app.clone(), error::faces))
         .layer(axum::middleware::from_fn_with_state(door, arrive))
         .layer(CompressionLayer::new())
@@ -99,6 +103,7 @@ pub fn router(app: App) -> Router {
         .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log_response))
         .layer(SetRequestIdLayer::new(HeaderName::from_static(REQUEST_ID), NewRequestId))
         .layer(axum::middleware::from_fn(forget_foreign_request_id))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), measure))
         .with_state(app)
 }
 
@@ -118,6 +123,25 @@ async fn arrive(State(door): State<Door>, mut request: axum::extract::Request, n
         door.limits.sweep();
     }
     next.run(request).await
+}
+
+/// Counts and times a request under the template of its route: what people type into an address is no label.
+async fn measure(State(app): State<App>, request: axum::extract::Request, next: Next) -> Response {
+    let began = Instant::now();
+    let meters = app.db.meters();
+    let _in_flight = meters.begun();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = known(request.method());
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
+    meters.request(method, route, response.status().as_u16(), began.elapsed());
+    response
+}
+
+/// A method by its name; whatever somebody makes up is one more.
+fn known(method: &Method) -> &'static str {
+    let all = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    all.into_iter().find(|name| *name == method.as_str()).unwrap_or("other")
 }
 
 fn header_unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

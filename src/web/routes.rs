@@ -247,6 +247,10 @@ fn operations() -> Vec<Route> {
     vec![
         Route::api(GET, "/healthz", Who::Anyone, || routes!(operations::healthz)).rate(Rate::Free),
         Route::api(GET, "/readyz", Who::Anyone, || routes!(operations::readyz)).rate(Rate::Free),
+        Route::api(GET, "/metrics", Who::Anyone, || routes!(operations::metrics))
+            .whose(Whose::Holder)
+            .scope(Scope::MetricsRead)
+            .rate(Rate::Free),
         Route::page(GET, "/assets/{name}", Who::Anyone, || get(assets::show)).rate(Rate::Free),
     ]
 }

@@ -21,7 +21,7 @@ impl Run {
     }
 }
 
-fn command(arguments: &[&str]) -> Command {
+pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
     command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
     // Settings of whoever runs the tests must not reach the program.
@@ -51,14 +51,14 @@ pub fn tandem(arguments: &[&str], input: &str) -> Run {
     }
 }
 
-fn in_directory(directory: &Path, arguments: &[&str], input: &str) -> Run {
+pub fn in_directory(directory: &Path, arguments: &[&str], input: &str) -> Run {
     let directory = directory.display().to_string();
     let mut all = vec!["--data-dir", &directory];
     all.extend(arguments);
     tandem(&all, input)
 }
 
-fn file_of(directory: &Path, name: &str, text: &str) -> String {
+pub fn file_of(directory: &Path, name: &str, text: &str) -> String {
     let path = directory.join(name);
     std::fs::write(&path, text).expect("written");
     path.display().to_string()

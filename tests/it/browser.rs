@@ -158,7 +158,7 @@ pub async fn on_a_socket() -> (TestApp, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let house = TestApp::with(|config| {
-        config.server.listen = address;
+        config.server.listen = address.into();
         config.accounts.verify_email = VerifyEmail::Always(true);
     });
     let service = tandem::web::router(house.app.clone()).into_make_service_with_connect_info::<SocketAddr>();

@@ -11,51 +11,56 @@ const DOORS: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("unseen", &[]),
     ("config", &["error"]),
-    ("db", &["clock", "error", "ids"]),
+    ("meters", &["error"]),
+    ("db", &["clock", "error", "ids", "meters"]),
     ("audit", &["clock", "db", "error", "ids"]),
     ("jobs", &["clock", "db", "error"]),
     ("mail", &["audit", "clock", "config", "db", "error", "ids", "jobs", "unseen"]),
     ("accounts", &["audit", "clock", "config", "db", "error", "ids", "mail", "unseen"]),
     ("mentors", &["accounts", "audit", "clock", "db", "error", "ids", "jobs"]),
     ("booking", &["accounts", "audit", "clock", "config", "db", "error", "ids", "mail", "mentors"]),
-    ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors", "unseen"]),
+    ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors", "meters", "unseen"]),
     // Of the ids it names a few: a mentor of an export who comes from no record is known by theirs, an upload by its sender.
     ("sync", &["accounts", "audit", "clock", "config", "db", "error", "ids", "jobs", "mentors"]),
     // Above the features: each writes and reads its own rows, the files are put together here.
     ("books", &["accounts", "audit", "booking", "clock", "db", "error", "ids", "mentors", "sync"]),
     ("hooks", &["accounts", "audit", "clock", "db", "error", "ids"]),
     ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
+    ("upkeep", &["accounts", "clock", "config", "db", "error", "jobs", "mail", "matching", "meters", "sync"]),
     (
         "worker",
         // Letters to other programs say what a session, a mentor, an account is now: nobody else may ask all three.
-        &["accounts", "audit", "booking", "db", "error", "hooks", "ids", "jobs", "mail", "matching", "mentors", "sync"],
+        &[
+            "accounts", "audit", "booking", "db", "error", "hooks", "ids", "jobs", "mail", "matching", "mentors",
+            "meters", "sync", "upkeep",
+        ],
     ),
     (
         "app",
         &[
             "accounts", "booking", "clock", "config", "db", "demo", "error", "hooks", "mail", "matching", "sync",
-            "worker",
+            "upkeep", "worker",
         ],
     ),
     (
         "web",
         &[
             "accounts", "app", "audit", "booking", "books", "clock", "config", "db", "error", "hooks", "ids", "jobs",
-            "mail", "matching", "mentors", "sync",
+            "mail", "matching", "mentors", "meters", "sync", "upkeep",
         ],
     ),
     (
         "cli",
         &[
             "accounts", "app", "audit", "books", "clock", "config", "db", "demo", "error", "ids", "jobs", "mail",
-            "matching", "mentors", "sync", "web",
+            "matching", "mentors", "sync", "upkeep", "web",
         ],
     ),
 ];
 
 /// Where a crate may be named: everywhere below these paths, nowhere else.
 const PLACES: &[(&str, &[&str])] = &[
-    ("axum", &["web/", "cli/serve.rs"]),
+    ("axum", &["web/", "cli/serve.rs", "cli/listen.rs"]),
     ("maud", &["web/", "mail/"]),
     ("lettre", &["mail/post.rs"]),
     ("idna", &["mail/post.rs"]),
@@ -79,8 +84,13 @@ const PLACES: &[(&str, &[&str])] = &[
     ("figment", &["config/"]),
     ("openidconnect", &["accounts/oidc/"]),
     ("reqwest", &["accounts/oidc/http.rs", "hooks/guard.rs", "hooks/post.rs", "sync/airtable/http.rs"]),
-    ("rustls", &["accounts/oidc/http.rs", "hooks/post.rs", "sync/airtable/http.rs"]),
+    ("rustls", &["accounts/oidc/http.rs", "cli/listen.rs", "cli/health.rs", "hooks/post.rs", "sync/airtable/http.rs"]),
+    ("tokio_rustls", &["cli/listen.rs"]),
     ("clap", &["cli/"]),
+    ("clap_complete", &["cli/mod.rs"]),
+    ("clap_mangen", &["cli/mod.rs"]),
+    ("prometheus", &["meters/"]),
+    ("rustix", &["upkeep/machine.rs"]),
 ];
 
 /// Files longer than this are split by what they are about.

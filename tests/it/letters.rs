@@ -176,7 +176,10 @@ async fn a_refusal_for_good_is_given_up_on_at_once_until_staff_try_again() {
     );
     assert!(reasons[0].contains("refused the letter") && reasons[0].contains("spam"), "{reasons:?}");
     let ready = house.get("/readyz", None).await.json();
-    assert_eq!(ready["components"]["mail"], json!({ "status": "dead letters", "way": "smtp", "queued": 0, "dead": 2 }));
+    assert_eq!(
+        ready["components"]["mail"],
+        json!({ "status": "warn", "says": "Letters given up on: 2.", "way": "smtp", "queued": 0, "dead": 2 })
+    );
     assert_eq!(ready["components"]["jobs"]["status"], "ok");
 
     for id in [1, 2] {

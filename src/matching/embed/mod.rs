@@ -17,6 +17,9 @@ const MAX_TOKENS: usize = 256;
 const MODEL: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/model_int8.onnx");
 const TOKENIZER: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/tokenizer.json");
 
+/// What the files beside the model are, by their hashes.
+const LOCK: &str = include_str!("../../../models/models.lock");
+
 /// The SHA-256 of `MODEL`, as in `models/models.lock`; a test holds all three together.
 const MODEL_SHA256: &str = "e01726a53c0c74219d4f7dc85e0306d6a749e854f76a3cd30b99149b9f898dca";
 
@@ -92,6 +95,18 @@ pub fn model_hash() -> [u8; 32] {
         *byte = u8::from_str_radix(pair, 16).expect("the constant is hexadecimal");
     }
     hash
+}
+
+/// Whether the model in this binary is the one that `models.lock` names.
+pub fn is_model_intact() -> bool {
+    use sha2::{Digest, Sha256};
+    let digest: [u8; 32] = Sha256::digest(MODEL).into();
+    digest == model_hash() && LOCK.contains(MODEL_SHA256)
+}
+
+/// The ONNX Runtime library that the settings or the environment name.
+pub fn named_library(config: &config::Embedding) -> Option<std::path::PathBuf> {
+    onnxruntime::library(&config.onnxruntime_library)
 }
 
 /// The model's whole words of plain letters with their rank in its vocabulary, frequent words first.

@@ -312,7 +312,7 @@ pub fn forget(tx: &Tx<'_>, mentor: MentorNo, record: Option<&str>) -> Result<()>
 ///
 /// # Errors
 /// Internal, where SQLite cannot.
-pub fn sweep(tx: &Tx<'_>) -> Result<u32> {
+pub fn sweep(tx: &Tx<'_>) -> Result<usize> {
     store::wipe_older(tx, tx.now().plus_days(-BODY_DAYS))
 }
 

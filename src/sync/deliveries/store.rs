@@ -48,11 +48,10 @@ pub(super) fn wipe(tx: &Tx<'_>, id: i64) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn wipe_older(tx: &Tx<'_>, than: Moment) -> Result<u32> {
-    let n_wiped = tx
-        .prepare_cached("update deliveries set body = null where received_at < :than and body is not null")?
-        .execute(named_params! { ":than": than })?;
-    u32::try_from(n_wiped).or_internal("counting deliveries")
+pub(super) fn wipe_older(tx: &Tx<'_>, than: Moment) -> Result<usize> {
+    let mut statement =
+        tx.prepare_cached("update deliveries set body = null where received_at < :than and body is not null")?;
+    Ok(statement.execute(named_params! { ":than": than })?)
 }
 
 pub(super) fn forget(tx: &Tx<'_>, mentor: MentorNo, record: Option<&str>) -> Result<()> {

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::ids::MentorId;
 use crate::sync::deliveries::{self, Delivery, Filter, Logged, Outcome, Source};
 use crate::sync::{self, Applied, Mapping, airtable};
+use crate::upkeep::sweep::{self, Keep, Swept};
 use crate::web::error::Refusal;
 use crate::web::extract::{Id, Json, Query, checked_limit, page_of};
 use crate::web::identity::{Pm, SignedIn, Via};
@@ -36,6 +37,14 @@ pub struct Delivered {
     mentor_id: MentorId,
     /// Whether anything is different now.
     changed: bool,
+}
+
+/// What a cleanup did.
+#[derive(Serialize)]
+struct Cleaned {
+    ran: bool,
+    #[serde(flatten)]
+    swept: Swept,
 }
 
 /// Takes in a mentor's record: `{recordId, fields: {Email, Name, …}}`. Fields that are missing keep their value,
@@ -172,10 +181,10 @@ pub async fn replay_with(app: &App, actor: Actor, id: i64) -> Result<Applied> {
     app.db.write(move |tx| deliveries::replay(tx, &actor, &mapping, id)).await?
 }
 
-/// Runs a scheduled task now: `reminders`, `feedback-requests`, `expire-requests` or `sync`, which only starts to look
-/// through the Airtable base. Tandem runs them by itself too; running one twice does nothing twice.
+/// Runs a scheduled task now: `reminders`, `feedback-requests`, `expire-requests`, `cleanup`, or `sync`, which only
+/// starts to look through the Airtable base. Tandem runs them by itself too; running one twice does nothing twice.
 #[utoipa::path(post, path = "/api/cron/{task}", tag = "operations",
-    params(("task" = String, Path, description = "`reminders`, `feedback-requests`, `expire-requests`, `sync`")), responses(
+    params(("task" = String, Path, description = "`reminders`, `feedback-requests`, `expire-requests`, `cleanup`, `sync`")), responses(
     (status = 200, description = "`{ran: true, …counts}`", body = Object),
     (status = 401, description = "`signed_out`: neither the secret nor a token with the scope `cron:run`", body = Problem),
     (status = 404, description = "`task_unknown`, `sync_not_set_up`, or no secret is set", body = Problem),
@@ -191,7 +200,8 @@ pub async fn cron(
     if !has_token {
         check_secret(&app.config.cron.secret, &headers)?;
     }
-    let (rules, has_airtable) = (Rules::of(&app.config), app.config.sync.has_airtable());
+    let (rules, keep) = (Rules::of(&app.config), Keep::of(&app.config));
+    let has_airtable = app.config.sync.has_airtable();
     let done = app.db.write(move |tx| {
         Ok(match task.as_str() {
             "reminders" => json!({ "ran": true, "reminders": watch::remind(tx, &rules)? }),
@@ -207,6 +217,7 @@ pub async fn cron(
                 airtable::ask(tx, airtable::Source::Reconcile)?;
                 json!({ "ran": true, "queued": 1 })
             }
+            "cleanup" => json!(Cleaned { ran: true, swept: sweep::sweep(tx, keep)? }),
             _ => return Err(Error::not_found("task_unknown", "There is no such task.")),
         })
     });
