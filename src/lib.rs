@@ -16,7 +16,7 @@
 //! | [`mentors`] | mentors' profiles; every change goes through `put` or `change` | decide who is relevant |
 //! | [`booking`] | slots, seats, sessions, their letters and calendars; no seat is given away twice | leave that to its code alone: the schema refuses it too |
 //! | [`matching`] | a question becomes ranked mentors with scores that add up and reasons that hold | read the database while it answers |
-//! | [`sync`] | people from files and signed deliveries; every good line in, every bad one named | apply half of anything |
+//! | [`sync`] | people from files, signed deliveries and an Airtable base; every good line in, every bad one named | apply half of anything |
 //! | [`web`] | pages and JSON; the only room that names axum, http or maud | hold rules |
 //! | [`worker`] | claims jobs and hands each to its room | lose one |
 //! | [`cli`] | one file a command | hold rules |
