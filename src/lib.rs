@@ -17,7 +17,7 @@
 //! | [`mentors`] | mentors' profiles; every change goes through `put` or `change` | decide who is relevant |
 //! | [`booking`] | slots, seats, sessions, their letters and calendars; no seat is given away twice | leave that to its code alone: the schema refuses it too |
 //! | [`matching`] | a question becomes ranked mentors with scores that add up and reasons that hold | read the database while it answers |
-//! | [`sync`] | people from files and signed deliveries; every good line in, every bad one named | apply half of anything |
+//! | [`sync`] | people from files, signed deliveries and an Airtable base; every good line in, every bad one named | apply half of anything |
 //! | [`hooks`] | other programs are told what happens, once for each event, signed; it follows the audit log | call an address inside anybody's network, unless told to |
 //! | [`books`] | all that a program owns, out to files and in again, the same byte for byte | hold a secret, or write a letter |
 //! | [`upkeep`] | how the parts stand, figures when asked for, the daily sweep | take away what a room has not given up |

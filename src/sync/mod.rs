@@ -1,6 +1,6 @@
-//! Programs that push people in: files today, the Airtable webhook through the very same verb.
-//! check says what is wrong with a payload, read takes files apart line by line, `apply` and
-//! `import` write. Nothing is ever half applied.
+//! Programs that people come from: files, the Airtable webhook and the Airtable base itself, all through the very
+//! same verb. check says what is wrong with a payload, read takes files apart line by line, mapping knows what a base
+//! calls its columns, `apply` and `import` write, airtable looks through a whole base. Nothing is ever half applied.
 
 pub mod airtable;
 pub mod cells;

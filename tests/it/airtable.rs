@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -480,16 +480,61 @@ async fn the_schedule_and_whoever_may_run_tasks_look_too_and_a_base_that_is_away
     let run = request("POST", "/api/cron/sync", None).header("authorization", "Bearer a scheduler's secret");
     let answer = other.send(run.body(Body::empty()).expect("a request")).await;
     assert_eq!((answer.status, answer.code().as_str()), (StatusCode::NOT_FOUND, "sync_not_set_up"));
+    // A base that was taken out of the settings while a look waited.
+    other.app.db.write_here(|tx| airtable::ask(tx, Source::Notification)).expect("asked");
+    tokio::task::block_in_place(|| other.work());
     let none =
         db.write_here(|tx| airtable::ask(tx, Source::Notification).and_then(|()| Err::<(), _>(Error::signed_out())));
     assert!(none.is_err() && linked.waiting() == 0, "a job is part of what causes it");
+}
+
+/// Looks again and again until it is so.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_mins(1), "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_that_takes_its_time_holds_nothing_else_up() {
+    let linked = linked(|config| config.worker.threads = 1);
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    linked.base.with(|state| {
+        state.records = vec![mentor(1)];
+        state.meanwhile =
+            Some((1, Box::new(move || may_go_on.recv_timeout(Duration::from_mins(1)).unwrap_or_default())));
+    });
+    linked.notify().await;
+    let db = linked.house.app.db.clone();
+    let depth = |kind| db.read_here(|tx| jobs::depth_of(tx, kind)).expect("counted");
+    tokio::task::block_in_place(|| {
+        let workers = linked.house.app.start_workers().expect("they start");
+        until("the base is asked", || linked.base.with(|state| state.asked.len() == 1));
+        let payload =
+            json!({ "recordId": "recNew", "fields": { "Name": "New", "Email": "new@example.org", "Bio": "Bees." } });
+        let mentor = tandem::sync::mentor_payload(&payload, &mut std::collections::BTreeSet::new()).expect("right");
+        db.write_here(|tx| tandem::sync::apply(tx, &Actor::nobody("airtable"), mentor)).expect("applied");
+        until("the profile is read by the model", || !depth(jobs::Kind::Embed).has_work());
+        assert_eq!(depth(jobs::Kind::Fetch).running, 1);
+        go_on.send(()).expect("it waits");
+        until("the base is looked through", || !depth(jobs::Kind::Fetch).has_work());
+        workers.stop();
+        linked.house.work();
+    });
+    assert!(linked.here().values().all(|it| !it.is_null()), "both are here: {:?}", linked.here());
 }
 
 #[test]
 fn the_command_looks_through_the_base_and_says_so_where_it_cannot() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let base = FakeBase::open();
-    base.with(|state| state.records = vec![mentor(1), record("recBad", json!({ "Name": 7 }))]);
+    base.with(|state| {
+        state.records = vec![mentor(1), record("recBad", json!({ "Name": 7 }))];
+        // Two questions, a fifth of a second apart: the one place here where waiting is real.
+        state.page_size = 1;
+    });
     let settings = format!(
         "data_dir = \"{}\"\n[embedding]\nengine = \"rten\"\n[sync]\nairtable_api_url = \"http://{}\"\n\
          airtable_token = \"{TOKEN}\"\nairtable_base = \"appTandem\"\nairtable_table = \"Our mentors\"\n",
