@@ -97,9 +97,9 @@ async fn imports(browser: &Browser, house: &TestApp, site: &str) {
     browser.sees("Done. Searches follow within seconds").await;
     house.work();
     searches(browser, site, "selling honey and pollination").await;
-    browser.sees("Beekeeping as a business").await;
+    browser.sees("Ines Roja").await;
     searches(browser, site, "restoring a lighthouse for tours").await;
-    browser.sees("I restored two lighthouses").await;
+    browser.sees("Jon Blau").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -335,10 +335,12 @@ fn may_change(asker: &Asker, person: &User, mentor: Option<&Mentor>, change: &Ch
     if is_other_role && asker.role != Role::Admin {
         return Err(forbidden());
     }
-    // Who can write to an address can have its account: nobody takes over the account of somebody who runs the program.
     let is_other_email = matches!(&change.email, Patch::Set(email) if *email != person.email);
-    let may_move = asker.role == Role::Admin || (asker.role == Role::Pm && !person.role.is_staff());
-    if is_other_email && !may_move {
+    if is_other_email && !asker.role.is_staff() {
+        return Err(Error::field("email", "must be changed by those who run the program: please ask them"));
+    }
+    // Who can read what goes to an address can have its account: only admins move those who run the program.
+    if is_other_email && person.role.is_staff() && asker.role != Role::Admin {
         return Err(forbidden());
     }
     let is_other_status = matches!(change.status, Patch::Set(status) if status != person.status);
