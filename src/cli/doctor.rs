@@ -46,9 +46,9 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
     let state = findings.iter().map(|finding| finding.state).max().unwrap_or(State::Ok);
     let report = Report { state, findings, fixed };
     if args.json {
-        say_json(&report)?
+        say_json(&report)?;
     } else {
-        tell(&report)?
+        tell(&report)?;
     }
     if state == State::Fail {
         return Err(Error::operator("unwell", "Something is wrong; see above for what mends it."));

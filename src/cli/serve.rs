@@ -18,12 +18,13 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Flags, Listen, Server};
 use crate::error::{Error, OrInternal, Result};
+use crate::jobs;
 use crate::mail::Letterhead;
 use crate::web;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
-    /// Address and port to listen on, or a socket: unix:/run/tandem/tandem.sock
+    /// Address and port to listen on, or a socket by `unix:` and its path
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
     /// Logs for people (text) or machines (json)
@@ -158,7 +159,7 @@ async fn give_signs(manager: Arc<Notifier>, app: App) {
     let mut beat = tokio::time::interval(patience / 3);
     loop {
         beat.tick().await;
-        let answers = app.db.read(|tx| tx.last_change()).await.is_ok();
+        let answers = app.db.read(jobs::depth).await.is_ok();
         let has_deserters = app.db.meters().crew().iter().any(|post| post.is_deserted);
         if answers && !has_deserters {
             manager.tell(notify::WATCHDOG);

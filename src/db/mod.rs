@@ -112,7 +112,7 @@ impl Db {
         let id = open::database_id(&writer)?;
         let after_change = OnceLock::new();
         let (writer, meters) = (Mutex::new(writer), Meters::new());
-        Ok(Self(Arc::new(Inner { path, clock, id, writer, readers, after_change, meters })))
+        Ok(Self(Arc::new(Inner { path, clock, id, readers, writer, after_change, meters })))
     }
 
     /// The identity of this database, made once when it was created; copies of it share it.

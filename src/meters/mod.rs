@@ -305,7 +305,7 @@ mod tests {
             began.elapsed() / n
         });
         let best = best.min().expect("measured");
-        // Optimised it is a fifth of a microsecond; what the tests are built as may take ten times as long.
+        // Optimised it is a tenth of a microsecond; what the tests are built as may take ten times as long.
         let limit = if cfg!(debug_assertions) { Duration::from_micros(20) } else { Duration::from_micros(2) };
         assert!(best < limit, "{best:?}");
     }

@@ -103,7 +103,7 @@ pub fn newest_backup(data_dir: &Path) -> Option<Moment> {
     let entries = std::fs::read_dir(data_dir.join("backups")).ok()?;
     let finished = entries.flatten().filter(|entry| {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_under_way = name.starts_with('.') || name.ends_with(".partial") || name.ends_with(".tmp");
+        let is_under_way = name.starts_with('.') || name.ends_with(".partial");
         !is_under_way && entry.file_type().is_ok_and(|it| it.is_file())
     });
     let times = finished.filter_map(|entry| entry.metadata().ok()?.modified().ok());
