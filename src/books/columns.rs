@@ -220,9 +220,9 @@ fn account(account: &Account) -> [Value; 7] {
 pub(super) fn hours(book: &HoursBook) -> Vec<Value> {
     let hours = &book.hours;
     let day = |day: Weekday| DAYS.into_iter().find(|(_, it)| *it == day).map_or("", |(name, _)| name);
-    let rules: Vec<String> = hours.rules.iter().map(|(on, times)| format!("{} {}", day(*on), window(times))).collect();
+    let rules: Vec<String> = hours.rules.iter().map(|(on, times)| format!("{} {}", day(*on), window(*times))).collect();
     let exceptions = hours.exceptions.iter().map(|(date, windows)| {
-        let windows: Vec<String> = windows.iter().map(window).collect();
+        let windows: Vec<String> = windows.iter().copied().map(window).collect();
         let said = if windows.is_empty() { "closed".to_owned() } else { windows.join(" ") };
         format!("{date} {said}")
     });
@@ -242,7 +242,7 @@ pub(super) fn hours(book: &HoursBook) -> Vec<Value> {
     ]
 }
 
-fn window(times: &Window) -> String {
+fn window(times: Window) -> String {
     let time = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
     format!("{}-{}", time(times.starts), time(times.ends))
 }
