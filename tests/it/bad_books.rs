@@ -5,10 +5,10 @@ use tandem::accounts::mentees::Mentee;
 use tandem::accounts::{self, NewUser, Role};
 use tandem::audit::Actor;
 use tandem::booking::{self, Asker};
-use tandem::books::Kind;
+use tandem::books::{self, Kind};
 use tandem::ids::UserId;
 use tandem::mentors::{self, profiles};
-use tandem::sync::Format;
+use tandem::sync::{Format, Outcome};
 
 use crate::binary::tandem;
 use crate::office::Office;
@@ -89,6 +89,21 @@ fn nobody_is_booked_twice_by_a_file_and_the_line_that_would_is_named() {
     assert_eq!(problems(&office, Kind::Sessions, &lines), (expected, 3));
     let letters: i64 = office.read(|tx| Ok(tx.query_row("select count(*) from outbox", [], |row| row.get(0))?));
     assert_eq!(letters, 0, "nobody is told");
+}
+
+#[test]
+fn a_preview_tells_of_every_kind_and_keeps_nothing() {
+    let office = Office::new(1);
+    let early = slot(1, "Ada", 9);
+    assert_eq!(problems(&office, Kind::Availability, std::slice::from_ref(&early)).1, 1);
+    let fine = session(11, &early, "bo0@example.org");
+    let lines = [fine.clone(), fine.clone(), with(&fine, json!({ "notes": "Other words" })), slot(2, "Ada", 12)];
+    let file = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+    // Without a kind each line's own fields tell what it is.
+    let report = books::preview(&office.db, file.as_bytes(), Format::JsonLines, None).expect("read");
+    let outcomes: Vec<Outcome> = report.rows.iter().map(|row| row.outcome).collect();
+    assert_eq!(outcomes, [Outcome::New, Outcome::Unchanged, Outcome::Refused, Outcome::New]);
+    assert_eq!(exported(&office.db, Kind::Sessions, Format::JsonLines), "");
 }
 
 #[test]
