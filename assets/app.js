@@ -84,6 +84,14 @@
     });
   }
 
+  // One box ticks all of a list.
+  for (const all of document.querySelectorAll("[data-ticks]")) {
+    all.hidden = false;
+    all.addEventListener("change", () => {
+      for (const box of document.getElementsByName(all.dataset.ticks)) box.checked = all.firstElementChild.checked;
+    });
+  }
+
   // The demo's accounts fill the form in.
   for (const fill of document.querySelectorAll("button[data-email]")) {
     fill.hidden = false;

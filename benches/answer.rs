@@ -19,7 +19,7 @@ fn demo() -> (tempfile::TempDir, App) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let app = App::open(Config::defaults_in(directory.path()), Clock::System, "bench").expect("the house opens");
     tandem::demo::fill(&app.db).expect("filled");
-    while worker::run_one(&app.db, &app.matcher, &app.post).expect("the queue works") {}
+    while worker::run_one(&app.db, &app.matcher, &app.post, None).expect("the queue works") {}
     assert!(app.matcher.settle(Duration::from_mins(1)));
     (directory, app)
 }

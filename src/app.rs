@@ -11,8 +11,12 @@ use crate::config::{Config, Tier};
 use crate::db::{Db, DirectoryLock};
 use crate::demo::Demo;
 use crate::error::Result;
+use crate::hooks;
 use crate::mail::Post;
 use crate::matching::{Embedder, Matcher, Settings, vectors};
+use crate::sync::airtable::{Airtable, Pace};
+use crate::sync::deliveries::Knocks;
+use crate::sync::uploads::Uploads;
 use crate::worker::Workers;
 
 /// Readers beside those that each question and page may need at once.
@@ -29,10 +33,18 @@ pub struct App {
     pub matcher: Arc<Matcher>,
     /// Takes letters away.
     pub post: Post,
+    /// Tells other programs.
+    pub hook_post: hooks::Post,
+    /// The base that mentors come from, where there is one.
+    pub airtable: Option<Arc<Airtable>>,
+    /// Deliveries that nobody has signed, until they are written down.
+    pub knocks: Arc<Knocks>,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
     /// Makes pictures of uploads.
     pub photos: Photos,
+    /// Files of people that wait to be taken in.
+    pub uploads: Uploads,
     /// Other places that people may sign in with.
     pub providers: Arc<Providers>,
     /// The demo program's accounts, where this is the demo.
@@ -74,11 +86,28 @@ impl App {
                 matcher.follow();
             }
         });
+        let airtable = Airtable::of(&config.sync, Pace::Real)?.map(Arc::new);
         let passwords = Passwords::new()?;
         let providers = Arc::new(Providers::new(&config.accounts.providers, &config.public_url(), PATIENCE)?);
         let demo = Demo::of(&db)?.map(Arc::new);
         let photos = Photos::default();
-        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, photos, providers, demo, lock })
+        let hook_post = hooks::Post::new(config.hooks.allow_private);
+        let uploads = Uploads::open(&config.data_dir)?;
+        Ok(Self {
+            config: Arc::new(config),
+            db,
+            matcher,
+            post,
+            hook_post,
+            airtable,
+            knocks: Arc::default(),
+            passwords,
+            photos,
+            uploads,
+            providers,
+            demo,
+            lock,
+        })
     }
 
     /// Starts the background workers.
@@ -87,7 +116,9 @@ impl App {
     /// Internal, where threads cannot be had.
     pub fn start_workers(&self) -> Result<Workers> {
         let rules = Rules::of(&self.config);
-        Workers::start(&self.db, &self.matcher, &self.post, rules, self.config.worker_threads())
+        let n_threads = self.config.worker_threads();
+        let airtable = self.airtable.as_ref();
+        Workers::start(&self.db, &self.matcher, &self.post, &self.hook_post, airtable, rules, n_threads)
     }
 
     /// Brings the directory to rest: the keyword index committed, the write-ahead log folded in.

@@ -89,6 +89,8 @@ ids! {
     TokenId,
     /// A person's account with another provider, linked to theirs here.
     LinkId,
+    /// The address of another program that is told what happens.
+    HookId,
 }
 
 /// A mentor's row number: small, dense and never used again, so that bitmaps and slabs can be

@@ -17,6 +17,7 @@
 //! | [`booking`] | slots, seats, sessions, their letters and calendars; no seat is given away twice | leave that to its code alone: the schema refuses it too |
 //! | [`matching`] | a question becomes ranked mentors with scores that add up and reasons that hold | read the database while it answers |
 //! | [`sync`] | people from files and signed deliveries; every good line in, every bad one named | apply half of anything |
+//! | [`hooks`] | other programs are told what happens, once for each event, signed; it follows the audit log | call an address inside anybody's network, unless told to |
 //! | [`books`] | all that a program owns, out to files and in again, the same byte for byte | hold a secret, or write a letter |
 //! | [`web`] | pages and JSON; the only room that names axum, http or maud | hold rules |
 //! | [`worker`] | claims jobs and hands each to its room | lose one |
@@ -25,7 +26,7 @@
 //!
 //! # Which way the doors open
 //!
-//! `edges (cli, web, worker, app, demo) -> books -> features (matching, booking, sync) -> people (mentors ->
+//! `edges (cli, web, worker, app, demo) -> books -> features (matching, booking, sync, hooks) -> people (mentors ->
 //! accounts) -> carriers (mail, jobs, audit) -> floor (db, config, clock, ids, unseen, error)`. Features never use each
 //! other; `books` puts what booking and sync keep together into files. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
 //! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
@@ -40,7 +41,8 @@
 //! A booking: `web/api/sessions.rs` -> [`booking::book`], which says no in words; behind it the
 //! triggers of `db/migrations/0003_office_hours.sql`, which say no whatever the code does. Its
 //! letters are rows of the same transaction. What falls due by itself (reminders, requests that
-//! run out, weekly hours) is found by `booking::watch`, which a thread of [`worker`] runs.
+//! run out, weekly hours) is found by `booking::watch`, which a thread of [`worker`] runs. Another
+//! follows the audit log and tells other programs of it, through [`hooks`].
 
 pub mod accounts;
 pub mod app;
@@ -53,6 +55,7 @@ pub mod config;
 pub mod db;
 pub mod demo;
 pub mod error;
+pub mod hooks;
 pub mod ids;
 pub mod jobs;
 pub mod mail;

@@ -1,6 +1,8 @@
 //! The second front door: threads that claim jobs and hand each to its room. A job that fails or
 //! panics is handed back and tried again; the thread lives on.
 
+mod hooks;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -10,10 +12,14 @@ use std::time::{Duration, Instant};
 use crate::booking::{Rules, watch};
 use crate::db::{Db, Tx};
 use crate::error::{Error, OrInternal, Result};
+use crate::hooks::Post as HookPost;
 use crate::ids::MentorNo;
 use crate::jobs::{self, Job, Kind, Lane};
 use crate::mail::{self, Post};
 use crate::matching::Matcher;
+use crate::sync::airtable::{Airtable, Order, Source};
+
+pub use hooks::tell;
 
 /// How long a worker sleeps when nothing wakes it: retries fall due by themselves.
 const NAP: Duration = Duration::from_millis(500);
@@ -49,12 +55,20 @@ impl Bell {
 }
 
 impl Workers {
-    /// Starts `n_threads` workers and one more for letters, after letting go of what a process before
-    /// this one held.
+    /// Starts `n_threads` workers, one more for letters, one that tells other programs and, where there is one, one
+    /// for the Airtable base, after letting go of what a process before this one held.
     ///
     /// # Errors
     /// Internal, where the database or a thread cannot be had.
-    pub fn start(db: &Db, matcher: &Arc<Matcher>, post: &Post, rules: Rules, n_threads: usize) -> Result<Self> {
+    pub fn start(
+        db: &Db,
+        matcher: &Arc<Matcher>,
+        post: &Post,
+        hook_post: &HookPost,
+        airtable: Option<&Arc<Airtable>>,
+        rules: Rules,
+        n_threads: usize,
+    ) -> Result<Self> {
         db.write_here(jobs::release_all)?;
         let bell = Arc::new(Bell::default());
         let rung = Arc::downgrade(&bell);
@@ -65,17 +79,25 @@ impl Workers {
         });
         let lanes = (0..n_threads.max(1)).map(|number| (Lane::Others, format!("worker-{number}")));
         let mut workers = Self { bell, threads: Vec::with_capacity(n_threads + 1) };
-        for (lane, name) in lanes.chain([(Lane::Letters, "postman".to_owned())]) {
+        let fetcher = airtable.map(|_| (Lane::Fetches, "fetcher".to_owned()));
+        for (lane, name) in lanes.chain([(Lane::Letters, "postman".to_owned())]).chain(fetcher) {
             let (db, matcher, post, bell) = (db.clone(), Arc::clone(matcher), post.clone(), Arc::clone(&workers.bell));
+            let airtable = airtable.cloned();
             let thread = std::thread::Builder::new()
                 .name(name)
-                .spawn(move || work(&db, &matcher, &post, lane, &bell))
+                .spawn(move || work(&db, &matcher, &post, airtable.as_deref(), lane, &bell))
                 .or_internal("starting a worker")?;
             workers.threads.push(thread);
         }
-        let (db, bell) = (db.clone(), Arc::clone(&workers.bell));
-        let watchman =
-            std::thread::Builder::new().name("watch".to_owned()).spawn(move || keep_watch(&db, &rules, &bell));
+        let (herald_db, hook_post, bell) = (db.clone(), hook_post.clone(), Arc::clone(&workers.bell));
+        let herald = std::thread::Builder::new()
+            .name("herald".to_owned())
+            .spawn(move || hooks::keep_telling(&herald_db, &hook_post, &bell));
+        workers.threads.push(herald.or_internal("starting the herald")?);
+        let (db, bell, airtable) = (db.clone(), Arc::clone(&workers.bell), airtable.cloned());
+        let watchman = std::thread::Builder::new()
+            .name("watch".to_owned())
+            .spawn(move || keep_watch(&db, &rules, airtable.as_deref(), &bell));
         workers.threads.push(watchman.or_internal("starting the watch")?);
         Ok(workers)
     }
@@ -101,9 +123,10 @@ impl Drop for Workers {
     }
 }
 
-fn work(db: &Db, matcher: &Matcher, post: &Post, lane: Lane, bell: &Bell) {
+fn work(db: &Db, matcher: &Matcher, post: &Post, airtable: Option<&Airtable>, lane: Lane, bell: &Bell) {
+    let is_over = || bell.is_over.load(Ordering::SeqCst);
     while !bell.is_over.load(Ordering::SeqCst) {
-        match run_one_of(db, matcher, post, lane) {
+        match run_one_of(db, matcher, post, airtable, lane, &is_over) {
             Ok(true) => {}
             Ok(false) => bell.wait(),
             Err(refusal) => {
@@ -115,7 +138,7 @@ fn work(db: &Db, matcher: &Matcher, post: &Post, lane: Lane, bell: &Bell) {
 }
 
 /// Looks every few seconds for what falls due by itself, and does it.
-fn keep_watch(db: &Db, rules: &Rules, bell: &Bell) {
+fn keep_watch(db: &Db, rules: &Rules, airtable: Option<&Airtable>, bell: &Bell) {
     let mut next = Instant::now();
     while !bell.is_over.load(Ordering::SeqCst) {
         if Instant::now() < next {
@@ -124,6 +147,11 @@ fn keep_watch(db: &Db, rules: &Rules, bell: &Bell) {
         }
         next = Instant::now() + WATCH;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(airtable) = airtable
+                && db.read_here(|tx| airtable.is_due(tx))?
+            {
+                db.write_here(|tx| airtable.ask_when_due(tx))?;
+            }
             if db.read_here(|tx| watch::is_due(tx, rules))? { watch::round(db, rules).map(Some) } else { Ok(None) }
         }));
         match outcome {
@@ -139,17 +167,24 @@ fn keep_watch(db: &Db, rules: &Rules, bell: &Bell) {
 ///
 /// # Errors
 /// Internal, where the queue itself fails; a failing job is handed back and is no error.
-pub fn run_one(db: &Db, matcher: &Matcher, post: &Post) -> Result<bool> {
-    run_one_of(db, matcher, post, Lane::All)
+pub fn run_one(db: &Db, matcher: &Matcher, post: &Post, airtable: Option<&Airtable>) -> Result<bool> {
+    run_one_of(db, matcher, post, airtable, Lane::All, &|| false)
 }
 
-fn run_one_of(db: &Db, matcher: &Matcher, post: &Post, lane: Lane) -> Result<bool> {
+fn run_one_of(
+    db: &Db,
+    matcher: &Matcher,
+    post: &Post,
+    airtable: Option<&Airtable>,
+    lane: Lane,
+    is_over: &dyn Fn() -> bool,
+) -> Result<bool> {
     // Looking first spares the one writer a transaction when there is nothing to do.
     let is_due = db.read_here(|tx| jobs::is_due(tx, lane))?;
     let Some(job) = (if is_due { db.write_here(|tx| jobs::claim(tx, lane))? } else { None }) else {
         return Ok(false);
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(db, matcher, post, &job)))
+    let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(db, matcher, post, airtable, &job, is_over)))
         .unwrap_or_else(|_| Err(Error::internal(anyhow::anyhow!("the job panicked"))));
     if let Err(refusal) = outcome {
         let reason = refusal.cause().unwrap_or_else(|| refusal.to_string());
@@ -159,19 +194,46 @@ fn run_one_of(db: &Db, matcher: &Matcher, post: &Post, lane: Lane) -> Result<boo
     Ok(true)
 }
 
-fn hand_over(db: &Db, matcher: &Matcher, post: &Post, job: &Job) -> Result<()> {
+fn hand_over(
+    db: &Db,
+    matcher: &Matcher,
+    post: &Post,
+    airtable: Option<&Airtable>,
+    job: &Job,
+    is_over: &dyn Fn() -> bool,
+) -> Result<()> {
     match job.kind {
         Kind::Embed => {
             let number = job.key.parse().or_internal("reading a job's key")?;
             matcher.make_vectors(MentorNo(number), |tx| jobs::finish(tx, job))
         }
         Kind::Send => mail::send(db, post, job),
+        Kind::Fetch => fetch(db, airtable, job, is_over),
     }
+}
+
+fn fetch(db: &Db, airtable: Option<&Airtable>, job: &Job, is_over: &dyn Fn() -> bool) -> Result<()> {
+    let Some(airtable) = airtable else {
+        tracing::warn!("there is no Airtable base any more that could be looked through");
+        return db.write_here(|tx| jobs::finish(tx, job));
+    };
+    let order = Order { source: Source::of_job(&job.key), is_dry: false, is_forced: false };
+    let report = airtable.reconcile(db, order, is_over, |tx| jobs::finish(tx, job))?;
+    tracing::info!(
+        source = job.key,
+        read = report.read,
+        changed = report.changed.len(),
+        hidden = report.hidden.len(),
+        refused = report.refused.len(),
+        later = report.later,
+        "the Airtable base was looked through"
+    );
+    Ok(())
 }
 
 fn hand_back(tx: &Tx<'_>, job: &Job, reason: &str) -> Result<()> {
     match job.kind {
-        Kind::Embed => jobs::fail(tx, job, reason).map(drop),
+        Kind::Embed | Kind::Fetch => jobs::fail(tx, job, reason).map(drop),
         Kind::Send => mail::put_off(tx, job, reason),
     }
 }

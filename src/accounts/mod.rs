@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::unseen;
 
-pub use changes::{Details, NAME_OF_THE_GONE, erase, set_details, set_role, set_status};
+pub use changes::{Details, NAME_OF_THE_GONE, erase, set_details, set_email, set_role, set_status};
 pub use holdings::holdings;
 pub use logins::{Device, Login, LoginRules, sign_in, sign_out, signed_in};
 pub use password::{Passwords, Verdict};

@@ -107,6 +107,22 @@ pub fn entries(tx: &Tx<'_>, filter: &Filter, limit: u32) -> Result<Vec<Event>> {
     store::entries(tx, filter, limit)
 }
 
+/// The entries after the one with the number `seq`, oldest first, at most `limit`: for those who follow the log.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn entries_after(tx: &Tx<'_>, seq: i64, limit: u32) -> Result<Vec<Event>> {
+    store::entries_after(tx, seq, limit)
+}
+
+/// The number of the newest entry, 0 where there is none.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn last_entry(tx: &Tx<'_>) -> Result<i64> {
+    store::last_entry(tx)
+}
+
 /// The kinds of entries that there are, in the order of their names.
 ///
 /// # Errors
@@ -192,5 +208,8 @@ mod tests {
         let late = Moment::parse("2030-03-04T09:00:01Z").expect("a time");
         assert_eq!(read(Filter { from: Some(late), ..Filter::default() }, 10).len(), 0);
         assert_eq!(read(Filter { to: Some(late), ..Filter::default() }, 10).len(), 3);
+        let (after, last) = db.read_here(|tx| Ok((entries_after(tx, all[2].id, 10)?, last_entry(tx)?))).expect("read");
+        assert_eq!(after.iter().map(|it| it.id).collect::<Vec<_>>(), [all[1].id, all[0].id], "oldest first");
+        assert_eq!(last, all[0].id);
     }
 }

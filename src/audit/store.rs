@@ -1,6 +1,6 @@
 //! The SQL of the audit log.
 
-use rusqlite::named_params;
+use rusqlite::{Row, named_params};
 
 use super::{Actor, Entry, Event, Filter};
 use crate::db::Tx;
@@ -26,23 +26,40 @@ pub(super) fn entries(tx: &Tx<'_>, filter: &Filter, limit: u32) -> Result<Vec<Ev
             ":kind": filter.kind, ":within": within, ":actor": filter.actor, ":entity": filter.entity_id,
             ":from": filter.from, ":to": filter.to, ":before": filter.before_id, ":limit": limit,
         },
-        |row| {
-            let props: String = row.get("props")?;
-            Ok(Event {
-                id: row.get("id")?,
-                occurred_at: row.get("occurred_at")?,
-                actor: row.get("actor_user_id")?,
-                actor_name: row.get("actor_name")?,
-                address: row.get::<_, Option<String>>("address")?.unwrap_or_default(),
-                kind: row.get("type")?,
-                entity: row.get::<_, Option<String>>("entity")?.unwrap_or_default(),
-                entity_id: row.get::<_, Option<String>>("entity_id")?.unwrap_or_default(),
-                // The schema lets only JSON in.
-                change: serde_json::from_str(&props).unwrap_or_default(),
-            })
-        },
+        event_row,
     )?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn event_row(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let props: String = row.get("props")?;
+    Ok(Event {
+        id: row.get("id")?,
+        occurred_at: row.get("occurred_at")?,
+        actor: row.get("actor_user_id")?,
+        actor_name: row.get("actor_name")?,
+        address: row.get::<_, Option<String>>("address")?.unwrap_or_default(),
+        kind: row.get("type")?,
+        entity: row.get::<_, Option<String>>("entity")?.unwrap_or_default(),
+        entity_id: row.get::<_, Option<String>>("entity_id")?.unwrap_or_default(),
+        // The schema lets only JSON in.
+        change: serde_json::from_str(&props).unwrap_or_default(),
+    })
+}
+
+pub(super) fn entries_after(tx: &Tx<'_>, seq: i64, limit: u32) -> Result<Vec<Event>> {
+    let mut statement = tx.prepare_cached(
+        "select events.id, occurred_at, actor_user_id, users.name as actor_name, address, type, entity, entity_id, props
+         from events left join users on users.id = events.actor_user_id
+         where events.id > :seq order by events.id limit :limit",
+    )?;
+    let rows = statement.query_map(named_params! { ":seq": seq, ":limit": limit }, event_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn last_entry(tx: &Tx<'_>) -> Result<i64> {
+    let mut statement = tx.prepare_cached("select coalesce(max(id), 0) from events")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 pub(super) fn kinds(tx: &Tx<'_>) -> Result<Vec<String>> {

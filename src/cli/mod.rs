@@ -12,6 +12,7 @@ mod matches;
 mod progress;
 mod reindex;
 mod serve;
+mod sync;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -50,6 +51,8 @@ enum Command {
     Match(matches::Args),
     /// Takes in what a program owns from a .jsonl or .csv file, or from a directory of them
     Import(import::Args),
+    /// Looks through the Airtable base and takes in what differs
+    Sync(sync::Args),
     /// Writes all that the program owns to .jsonl or .csv files
     Export(export::Args),
     /// Turns lines of text into vectors, one JSON array a line
@@ -97,6 +100,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Demo(args) => demo::run(flags, args),
         Command::Match(args) => matches::run(flags, args),
         Command::Import(args) => import::run(flags, &args),
+        Command::Sync(args) => sync::run(flags, args),
         Command::Export(args) => export::run(flags, &args),
         Command::Embed(args) => embed::run(flags, args),
         Command::Eval(args) => eval::run(flags, &args),

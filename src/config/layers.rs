@@ -8,7 +8,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::show::{is_secret, keys_of};
-use super::{DEFAULTS, providers};
+use super::{DEFAULTS, fields, providers};
 use crate::error::{Error, Result};
 
 /// Variables that start with `TANDEM_` but name no setting.
@@ -87,7 +87,8 @@ fn environment_layer(
     // A variable's place in the environment is chance: reading them in order makes messages stable.
     variables.sort();
     for (variable, value) in variables {
-        let key = providers::with_dashes(&variable["TANDEM_".len()..].replace("__", ".").to_lowercase());
+        let key = variable["TANDEM_".len()..].replace("__", ".").to_lowercase();
+        let key = fields::with_names(&providers::with_dashes(&key));
         let secret = key.strip_suffix("_file").filter(|secret| is_secret(secret));
         if let Some(secret) = secret {
             found.push((variable.clone(), secret.to_owned(), secret_from(&variable, Path::new(&value))?));
@@ -106,13 +107,14 @@ fn secret_from(variable: &str, path: &Path) -> Result<String> {
 }
 
 fn check_known(key: &str, known: &[String], origin: &str) -> Result<()> {
-    let of_provider = providers::keys_beside(key);
-    if known.iter().chain(&of_provider).any(|it| it == key) {
+    let mut made_up = providers::keys_beside(key);
+    made_up.extend(fields::keys_beside(key));
+    if known.iter().chain(&made_up).any(|it| it == key) {
         return Ok(());
     }
     let near = known
         .iter()
-        .chain(&of_provider)
+        .chain(&made_up)
         .map(|it| (strsim::jaro_winkler(key, it), it))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0));
@@ -126,8 +128,9 @@ fn check_known(key: &str, known: &[String], origin: &str) -> Result<()> {
 /// Reads an environment value as the type its default has, so that a secret of digits stays text.
 fn typed(key: &str, text: &str) -> Value {
     let default = Figment::from(Named { name: "default", dict: parse(DEFAULTS) }).find_value(key);
-    let is_text =
-        (matches!(default, Ok(Value::String(..))) && key != "accounts.verify_email") || providers::is_text(key);
+    let is_text = (matches!(default, Ok(Value::String(..))) && key != "accounts.verify_email")
+        || providers::is_text(key)
+        || fields::is_text(key);
     if is_text { text.into() } else { text.parse().unwrap_or_else(|never| match never {}) }
 }
 

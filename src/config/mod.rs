@@ -1,6 +1,8 @@
 //! `config.toml`, the environment and the flags become one `Config`, checked once at start and
 //! never read again. A key nobody knows is an error, not a shrug.
 
+mod airtable;
+mod fields;
 mod layers;
 mod providers;
 mod show;
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+pub use fields::MENTOR_FIELDS;
 pub use layers::Flags;
 pub use providers::{Provider, is_private};
 pub use show::{Setting, settings};
@@ -41,6 +44,8 @@ pub struct Config {
     pub booking: Booking,
     /// Programs that push mentors.
     pub sync: Sync,
+    /// Programs that are told what happens.
+    pub hooks: Hooks,
     /// The endpoint for schedulers.
     pub cron: Cron,
     /// The meaning model's engine.
@@ -158,6 +163,29 @@ pub struct Sync {
     pub airtable_secret: String,
     /// The secret before, accepted during rotation.
     pub airtable_secret_previous: String,
+    /// The key of Airtable's own notifications in Base64; empty switches them off.
+    pub airtable_mac_secret: String,
+    /// Where Airtable answers.
+    pub airtable_api_url: String,
+    /// What Tandem shows there; empty where it never asks.
+    pub airtable_token: String,
+    /// The base that mentors are kept in.
+    pub airtable_base: String,
+    /// The table of that base.
+    pub airtable_table: String,
+    /// Minutes from one look at the whole table to the next; 0 is never.
+    pub reconcile_minutes: u32,
+    /// The base's column for each of Tandem's fields that has another name there.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+}
+
+/// `[hooks]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hooks {
+    /// Whether addresses may lie in one's own network, and be http.
+    pub allow_private: bool,
 }
 
 /// `[cron]`
@@ -335,6 +363,8 @@ impl Config {
         problems.extend(self.smtp_server().err());
         problems
             .extend(self.accounts.providers.iter().filter_map(|(id, provider)| providers::check(id, provider).err()));
+        problems.extend(airtable::problems(&self.sync));
+        problems.extend(fields::problems(&self.sync));
         if problems.is_empty() {
             return Ok(());
         }

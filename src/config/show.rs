@@ -7,7 +7,14 @@ use super::providers;
 use crate::error::Result;
 
 /// Keys whose values are never shown and may come from a file named in the environment.
-const SECRETS: &[&str] = &["mail.smtp_url", "sync.airtable_secret", "sync.airtable_secret_previous", "cron.secret"];
+const SECRETS: &[&str] = &[
+    "mail.smtp_url",
+    "sync.airtable_secret",
+    "sync.airtable_secret_previous",
+    "sync.airtable_mac_secret",
+    "sync.airtable_token",
+    "cron.secret",
+];
 
 /// Whether a key's value is a secret.
 pub(super) fn is_secret(key: &str) -> bool {

@@ -203,3 +203,68 @@ fn a_providers_secret_is_never_shown() {
     assert_eq!(value("accounts.providers.google.client_secret"), "(hidden)");
     assert_eq!(value("accounts.providers.google.issuer"), "\"https://accounts.google.com\"");
 }
+
+#[test]
+fn columns_of_a_base_are_named_by_tandems_names_alone() {
+    let (_keep, flags) = file("[sync.fields]\nBio = \"About me\"\n\"Stage Focus\" = \"Stages\"\n");
+    let config = load(&flags, &[("TANDEM_SYNC__FIELDS__LOAD_CAP_PER_WEEK", "Hours")]).expect("all three are right");
+    assert_eq!(config.sync.fields["Bio"], "About me");
+    assert_eq!(config.sync.fields["Stage Focus"], "Stages");
+    assert_eq!(config.sync.fields["Load Cap Per Week"], "Hours");
+    for (line, hint) in [
+        ("Biography = \"x\"", "did you mean `sync.fields.Bio`?"),
+        ("stage_focus = \"x\"", "did you mean `sync.fields.Stage Focus`?"),
+    ] {
+        let (_keep, flags) = file(&format!("[sync.fields]\n{line}\n"));
+        let refusal = load(&flags, &[]).expect_err(line).to_string();
+        assert!(refusal.contains(hint), "{refusal}");
+    }
+}
+
+#[test]
+fn no_column_is_two_things_and_nobody_is_without_a_name() {
+    for (lines, key) in [
+        ("Bio = \"Headline\"", "sync.fields.Bio"),
+        ("Headline = \"Bio\"", "sync.fields.Headline"),
+        ("Bio = \"About\"\nTitle = \"About\"", "sync.fields.Title"),
+        ("Name = \"\"", "sync.fields.Name"),
+        ("Bio = \" About\"", "sync.fields.Bio"),
+        ("Bio = 7", "sync.fields.Bio"),
+    ] {
+        let (_keep, flags) = file(&format!("[sync.fields]\n{lines}\n"));
+        let refusal = load(&flags, &[]).expect_err(lines).to_string();
+        assert!(refusal.contains(key), "{lines}: {refusal}");
+    }
+    let (_keep, flags) = file("[sync.fields]\nBio = \"Headline\"\nHeadline = \"\"\nTitle = \"\"\n");
+    load(&flags, &[]).expect("what is free may be taken");
+}
+
+#[test]
+fn airtable_is_asked_only_with_all_that_it_takes_and_never_in_the_open() {
+    let set = "[sync]\nairtable_token = \"pat.x\"\nairtable_base = \"appA1\"\nairtable_table = \"Our mentors\"\n\
+               airtable_mac_secret = \"c2VjcmV0\"\nreconcile_minutes = 60\n";
+    let (_keep, flags) = file(set);
+    let config = load(&flags, &[]).expect("all of it is right");
+    assert_eq!(config.sync.airtable_mac_key(), Some(b"secret".to_vec()));
+    for (right, wrong, key) in [
+        ("\"pat.x\"", "\"\"", "sync.reconcile_minutes"),
+        ("\"pat.x\"", "\"\"", "sync.airtable_mac_secret"),
+        ("\"pat.x\"", "\"pat x\"", "sync.airtable_token"),
+        ("\"appA1\"", "\"\"", "sync.airtable_base"),
+        ("\"appA1\"", "\"app/A1\"", "sync.airtable_base"),
+        ("\"Our mentors\"", "\"\"", "sync.airtable_table"),
+        ("\"Our mentors\"", "\"..\"", "sync.airtable_table"),
+        ("\"c2VjcmV0\"", "\"?\"", "sync.airtable_mac_secret"),
+        ("= 60", "= 99999", "sync.reconcile_minutes"),
+        ("[sync]", "[sync]\nairtable_api_url = \"http://api.airtable.com\"", "sync.airtable_api_url"),
+        ("[sync]", "[sync]\nairtable_api_url = \"https://a:b@api.airtable.com\"", "sync.airtable_api_url"),
+    ] {
+        let (_keep, flags) = file(&set.replace(right, wrong));
+        let refusal = load(&flags, &[]).expect_err(wrong).to_string();
+        assert!(refusal.contains(key) && !refusal.contains("pat"), "{wrong}: {refusal}");
+    }
+    let shown = settings(&flags).expect("the file is right");
+    for key in ["sync.airtable_token", "sync.airtable_mac_secret"] {
+        assert_eq!(shown.iter().find(|it| it.key == key).expect("it is a setting").value, "(hidden)");
+    }
+}

@@ -19,51 +19,59 @@ pub enum Kind {
     Embed,
     /// Send the letter whose place in the outbox is the key.
     Send,
+    /// Look through the Airtable base; the key says why.
+    Fetch,
 }
 
-/// Which jobs a worker takes. Letters have a lane of their own: a mail server that takes its time
-/// must not hold up anything else.
+/// Which jobs a worker takes. Letters and the base have lanes of their own: a mail server or an Airtable that takes
+/// its time must not hold up anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// Whatever is due.
     All,
     /// Letters alone.
     Letters,
-    /// All but letters.
+    /// The Airtable base alone.
+    Fetches,
+    /// All but these.
     Others,
 }
 
 impl Lane {
-    /// Letters or not, `None` for both.
-    const fn takes_letters(self) -> Option<bool> {
+    /// The kinds it takes, as a list in JSON.
+    const fn kinds(self) -> &'static str {
         match self {
-            Self::All => None,
-            Self::Letters => Some(true),
-            Self::Others => Some(false),
+            Self::All => r#"["embed", "send", "fetch"]"#,
+            Self::Letters => r#"["send"]"#,
+            Self::Fetches => r#"["fetch"]"#,
+            Self::Others => r#"["embed"]"#,
         }
     }
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 2] = [Self::Embed, Self::Send];
+    pub const ALL: [Self; 3] = [Self::Embed, Self::Send, Self::Fetch];
 
     /// The name in the table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Embed => "embed",
             Self::Send => "send",
+            Self::Fetch => "fetch",
         }
     }
 
     /// Seconds before the next try after the first, second, ... failure; after the last the job is
-    /// dead. A model that fails seldom recovers; a mail server may be away for a day.
+    /// dead. A model that fails seldom recovers; a mail server may be away for a day. A base that is away is asked
+    /// again by the next notification, too.
     const fn back_off_seconds(self) -> &'static [i64] {
         const MINUTE: i64 = 60;
         const HOUR: i64 = 60 * MINUTE;
         match self {
             Self::Embed => &[2, 15, 120],
             Self::Send => &[5, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, 12 * HOUR],
+            Self::Fetch => &[30, 2 * MINUTE, 10 * MINUTE, HOUR],
         }
     }
 
@@ -126,7 +134,7 @@ pub fn enqueue(tx: &Tx<'_>, kind: Kind, key: &str) -> Result<()> {
 /// # Errors
 /// Internal, where SQLite cannot.
 pub fn is_due(tx: &Tx<'_>, lane: Lane) -> Result<bool> {
-    store::is_due(tx, lane.takes_letters())
+    store::is_due(tx, lane.kinds())
 }
 
 /// Takes the oldest job that is due, or that a worker took and never finished.
@@ -135,7 +143,7 @@ pub fn is_due(tx: &Tx<'_>, lane: Lane) -> Result<bool> {
 /// Internal, where SQLite cannot.
 pub fn claim(tx: &Tx<'_>, lane: Lane) -> Result<Option<Job>> {
     let leased_until = tx.now().plus_seconds(LEASE_SECONDS);
-    Ok(store::claim(tx, lane.takes_letters(), leased_until)?
+    Ok(store::claim(tx, lane.kinds(), leased_until)?
         .and_then(|(id, kind, key, attempt)| Kind::from_name(&kind).map(|kind| Job { id, kind, key, attempt })))
 }
 
@@ -297,14 +305,25 @@ mod tests {
     #[test]
     fn letters_and_the_rest_keep_to_their_lanes() {
         let (_keep, db) = queue();
-        db.write_here(|tx| enqueue(tx, Kind::Send, "1").and_then(|()| enqueue(tx, Kind::Embed, "7"))).expect("queued");
+        let queued = [(Kind::Fetch, "reconcile"), (Kind::Send, "1"), (Kind::Embed, "7")];
+        db.write_here(|tx| queued.into_iter().try_for_each(|(kind, key)| enqueue(tx, kind, key))).expect("queued");
         let take = |lane| db.write_here(|tx| claim(tx, lane)).expect("claiming works").map(|job| job.kind);
         let is_due = |lane| db.read_here(|tx| is_due(tx, lane)).expect("read");
-        assert!(is_due(Lane::Others) && is_due(Lane::Letters) && is_due(Lane::All));
+        assert!([Lane::Others, Lane::Letters, Lane::Fetches, Lane::All].into_iter().all(is_due));
         assert_eq!((take(Lane::Others), take(Lane::Others)), (Some(Kind::Embed), None));
         assert!(!is_due(Lane::Others) && is_due(Lane::Letters));
-        assert_eq!((take(Lane::Letters), take(Lane::All)), (Some(Kind::Send), None));
+        assert_eq!((take(Lane::Letters), take(Lane::Letters)), (Some(Kind::Send), None));
+        assert_eq!((take(Lane::Fetches), take(Lane::All)), (Some(Kind::Fetch), None));
         assert!(!is_due(Lane::All));
+    }
+
+    #[test]
+    fn every_kind_is_in_one_lane_and_in_that_of_all() {
+        for kind in Kind::ALL {
+            let is_in = |lane: Lane| lane.kinds().contains(&format!("\"{}\"", kind.name()));
+            let n_lanes = [Lane::Letters, Lane::Fetches, Lane::Others].into_iter().filter(|lane| is_in(*lane)).count();
+            assert!(n_lanes == 1 && is_in(Lane::All), "{kind:?}");
+        }
     }
 
     #[test]

@@ -166,7 +166,8 @@ fn piece_as_html(piece: &Piece) -> Markup {
             div style="margin:0 0 16px;" {
                 @for (name, value) in facts {
                     p.ink style="margin:0 0 6px;font-size:16px;line-height:1.5;color:#20302b;" {
-                        span.soft style="color:#56625b;" { (one_line(name, usize::MAX)) ": " } strong { (broken(value)) }
+                        span.soft style="color:#56625b;" { (one_line(name, usize::MAX)) ": " }
+                        @if is_link(value) { (link(value)) } @else { strong { (broken(value)) } }
                     }
                 }
             }

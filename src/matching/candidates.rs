@@ -150,6 +150,11 @@ impl<'a> Scales<'a> {
         self.tags.of(mentor)
     }
 
+    /// Looks up at once what `judge` needs of so many.
+    pub(super) fn learn(&mut self, candidates: &[Candidate]) {
+        self.tags.learn(candidates.iter().map(|it| it.mentor));
+    }
+
     /// How far a candidate is relevant, by int8 cosines.
     pub(super) fn judge(&mut self, candidate: &Candidate) -> Judged {
         let tags = best_two(self.tags.about(candidate.mentor).map(|(_, cosine)| cosine));

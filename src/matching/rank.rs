@@ -10,7 +10,7 @@ use super::candidates::{self, Candidate, Scales, Understood};
 use super::explain::{self, Grounds, Reason};
 use super::live::Live;
 use super::roster::{Card, SLOT_DAYS, Slot};
-use super::score::{self, ANSWER, Calibration, Evidence, FLOOR, Score};
+use super::score::{self, ANSWER, Calibration, Evidence, FLOOR, Judged, Score};
 use super::{Matcher, abbreviations, spelling};
 use crate::clock::Moment;
 use crate::error::Result;
@@ -126,6 +126,24 @@ impl Weighed {
     }
 }
 
+/// A candidate who may be relevant, by int8, with the points that do not depend on context.
+struct Outlined {
+    mentor: u32,
+    judged: Judged,
+    points: f64,
+}
+
+/// Points that sums may differ by for the order they are added in.
+const ROUNDING: f64 = 1e-6;
+
+/// So many points have the best `n_exact` at least. Who stays below even with the best context is none of them.
+fn bar(outlined: &mut [Outlined], n_exact: usize) -> f64 {
+    if outlined.len() <= n_exact {
+        return f64::NEG_INFINITY;
+    }
+    outlined.select_nth_unstable_by(n_exact, |a, b| b.points.total_cmp(&a.points)).1.points
+}
+
 /// Ranks the mentors that fit one question.
 pub(super) fn rank(
     matcher: &Matcher,
@@ -226,8 +244,13 @@ struct Weigh<'a> {
 impl Weigh<'_> {
     /// Those of the candidates who are relevant: the best first and exactly, the others only as int8 has them.
     fn all(&mut self, candidates: &[Candidate]) -> Vec<Weighed> {
-        let mut ranked: Vec<Weighed> = candidates.iter().filter_map(|it| self.outlined(it)).collect();
-        let n_exact = (self.ask.limit + EXACT_BESIDE).min(ranked.len());
+        self.scales.learn(candidates);
+        let mut outlined: Vec<Outlined> = candidates.iter().filter_map(|it| self.outlined(it)).collect();
+        let n_exact = self.ask.limit + EXACT_BESIDE;
+        let bar = if self.variant == Variant::All { bar(&mut outlined, n_exact) } else { f64::NEG_INFINITY };
+        let mut ranked: Vec<Weighed> = outlined.iter().map(|it| self.in_context(it, bar)).collect();
+        ranked.retain(|it| self.is_relevant(it));
+        let n_exact = n_exact.min(ranked.len());
         if n_exact < ranked.len() {
             ranked.select_nth_unstable_by(n_exact, Weighed::order);
         }
@@ -239,13 +262,28 @@ impl Weigh<'_> {
     }
 
     /// A candidate by int8; `None` where it is surely not relevant.
-    fn outlined(&mut self, candidate: &Candidate) -> Option<Weighed> {
+    fn outlined(&mut self, candidate: &Candidate) -> Option<Outlined> {
         let judged = self.scales.judge(candidate);
-        if self.variant == Variant::All && judged.relevance() < FLOOR {
-            return None;
+        let may_be_relevant = self.variant != Variant::All || judged.relevance() >= FLOOR;
+        may_be_relevant.then(|| Outlined { mentor: candidate.mentor, points: judged.points(), judged })
+    }
+
+    /// The same with what speaks for them whatever is asked. That is looked up in memory that the model's work has
+    /// pushed out of the caches, so it is spared those who will only be counted, where it cannot change the count.
+    fn in_context(&self, it: &Outlined, bar: f64) -> Weighed {
+        let most = it.points + score::MOST_FOR_CONTEXT + ROUNDING;
+        let is_settled = |line: u8| score::as_shown(it.points - ROUNDING) >= line || score::as_shown(most) < line;
+        if most < bar && is_settled(FITTING) && is_settled(self.ask.min_score) {
+            return Weighed {
+                mentor: it.mentor,
+                id: None,
+                relevance: it.judged.relevance(),
+                is_literal: it.judged.is_literal(),
+                shown: score::as_shown(it.points),
+                total: it.points,
+            };
         }
-        let score = score::in_context(&judged, &self.scales.context(candidate.mentor));
-        Some(self.weighed(candidate.mentor, None, &score)).filter(|it| self.is_relevant(it))
+        self.weighed(it.mentor, None, &score::in_context(&it.judged, &self.scales.context(it.mentor)))
     }
 
     fn exact(&mut self, mentor: u32) -> Weighed {

@@ -92,6 +92,9 @@ const LOAD_WEIGHT: f64 = 0.02;
 const RATING_WEIGHT: f64 = 0.03;
 const CONTEXT_WEIGHT: f64 = AVAILABILITY_WEIGHT + LOAD_WEIGHT + RATING_WEIGHT;
 
+/// The most that a mentor's context adds to a score, in points.
+pub const MOST_FOR_CONTEXT: f64 = 100.0 * CONTEXT_WEIGHT;
+
 /// The gate that keeps everyday questions out: where on the line from everyday to mentoring it
 /// half opens, how soon, and how much a fitting profile or tag helps it open.
 const GATE_HALF: f64 = 0.09;
@@ -215,10 +218,15 @@ impl Score {
 
     /// The score as shown.
     pub fn shown(&self) -> u8 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..100 just before")]
-        let shown = self.total().round().clamp(0.0, 100.0) as u8;
-        shown
+        as_shown(self.total())
     }
+}
+
+/// Points as they are shown: 0 to 100.
+pub fn as_shown(points: f64) -> u8 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..100 just before")]
+    let shown = points.round().clamp(0.0, 100.0) as u8;
+    shown
 }
 
 /// The cosine below which a passage alone cannot make a mentor relevant to this question.
@@ -240,6 +248,17 @@ impl Judged {
     pub fn relevance(&self) -> f64 {
         let parts = [&self.semantic, &self.keyword, &self.expertise, &self.industry_stage];
         parts.iter().map(|part| part.value * part.weight).sum::<f64>() / (1.0 - CONTEXT_WEIGHT)
+    }
+
+    /// The points that do not depend on context: what a score is made of them at least.
+    pub fn points(&self) -> f64 {
+        let parts = [self.semantic, self.keyword, self.expertise, self.industry_stage];
+        parts.map(|part| Part { value: four_digits(part.value), ..part }.points()).iter().sum()
+    }
+
+    /// Whether the profile uses the question's words, whatever they mean.
+    pub fn is_literal(&self) -> bool {
+        four_digits(self.keyword.value) >= LITERAL_HALF
     }
 }
 

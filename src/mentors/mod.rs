@@ -4,9 +4,12 @@
 
 mod arrivals;
 pub mod books;
+pub mod bulk;
+pub mod directory;
 mod fields;
 pub mod profiles;
 mod store;
+pub mod tags;
 mod traces;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -405,6 +408,24 @@ pub fn by_number(tx: &Tx<'_>, number: MentorNo) -> Result<Option<Mentor>> {
 /// Internal, where SQLite cannot.
 pub fn of_user(tx: &Tx<'_>, user: UserId) -> Result<Option<Mentor>> {
     store::by_user(tx, user)
+}
+
+/// The mentor that an outside record stands for, with when the record was last edited over there, in milliseconds
+/// since 1970; `None` where either is not known.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn last_edit(tx: &Tx<'_>, record: &str) -> Result<Option<(MentorId, MentorNo, i64)>> {
+    store::last_edit(tx, record)
+}
+
+/// Writes down when the record of a mentor was last edited over there, in milliseconds since 1970. It is no change
+/// of theirs and leaves no trace.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn set_last_edit(tx: &Tx<'_>, mentor: MentorNo, edited_ms: i64) -> Result<()> {
+    store::set_last_edit(tx, mentor, edited_ms)
 }
 
 /// Calls `each` for every mentor in the order of their numbers, one at a time.

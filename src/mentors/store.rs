@@ -8,9 +8,9 @@ use crate::db::Tx;
 use crate::error::{OrInternal, Result};
 use crate::ids::{MentorId, MentorNo, UserId};
 
-const SELECT: &str = include_str!("sql/select.sql");
+pub(super) const SELECT: &str = include_str!("sql/select.sql");
 
-fn list(row: &Row<'_>, name: &str) -> rusqlite::Result<Vec<String>> {
+pub(super) fn list(row: &Row<'_>, name: &str) -> rusqlite::Result<Vec<String>> {
     json(row, name)
 }
 
@@ -82,6 +82,26 @@ pub(super) fn for_each(tx: &Tx<'_>, mut each: impl FnMut(Mentor) -> Result<()>) 
     while let Some(row) = rows.next()? {
         each(mentor_row(row)?)?;
     }
+    Ok(())
+}
+
+pub(super) fn last_edit(tx: &Tx<'_>, record: &str) -> Result<Option<(MentorId, MentorNo, i64)>> {
+    let mut statement = tx.prepare_cached(
+        "select id, number, record_edited_ms from mentors
+         where airtable_record_id = :record and record_edited_ms is not null",
+    )?;
+    let found = statement.query_row(named_params! { ":record": record }, |row| {
+        Ok((row.get("id")?, row.get("number")?, row.get("record_edited_ms")?))
+    });
+    Ok(found.optional()?)
+}
+
+pub(super) fn set_last_edit(tx: &Tx<'_>, mentor: MentorNo, edited_ms: i64) -> Result<()> {
+    tx.prepare_cached(
+        "update mentors set record_edited_ms = :edited
+         where number = :mentor and record_edited_ms is not :edited",
+    )?
+    .execute(named_params! { ":mentor": mentor, ":edited": edited_ms })?;
     Ok(())
 }
 

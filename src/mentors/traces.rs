@@ -108,6 +108,7 @@ pub fn erase(tx: &Tx<'_>, actor: &Actor, user: UserId) -> Result<()> {
     store::update(tx, mentor.number, mentor.record.as_deref(), &emptied)?;
     store::replace_expertise(tx, mentor.number, &[])?;
     store::drop_passages(tx, mentor.number)?;
+    super::tags::forget(tx, mentor.number)?;
     // A worker that is reading the old texts just now would write them down again: this job comes after it.
     jobs::enqueue(tx, jobs::Kind::Embed, &mentor.number.0.to_string())?;
     tx.note(mentor.number, Change::Gone)?;

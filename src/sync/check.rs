@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use super::extras::{self, ACCOUNT_FIELDS, MENTEE_EXTRAS, MENTOR_EXTRAS};
@@ -9,6 +10,7 @@ use super::{Kind, MentorRecord, Person};
 use crate::accounts::books::MenteeBook;
 use crate::accounts::mentees::{Mentee, NewMentee};
 use crate::accounts::{check_email, check_name, check_timezone};
+use crate::config::MENTOR_FIELDS;
 use crate::error::{Error, Result};
 use crate::mentors::{
     Edit, Expertise, LONGEST_BIO, LONGEST_GOALS, LONGEST_LINE, MOST_SESSIONS_A_WEEK, Patch, Visibility, checked_list,
@@ -17,27 +19,6 @@ use crate::mentors::{
 
 /// The longest id of a record, in characters.
 const LONGEST_RECORD: usize = 100;
-
-/// The columns of a mentor, as Airtable names them.
-const MENTOR_FIELDS: &[&str] = &[
-    "Email",
-    "Name",
-    "Headline",
-    "Bio",
-    "Company",
-    "Title",
-    "Industries",
-    "Stage Focus",
-    "Languages",
-    "Timezone",
-    "Is Active",
-    "Expertise",
-    "Visibility",
-    "Load Cap Per Week",
-    "Photo URL",
-    "LinkedIn URL",
-    "Meeting URL",
-];
 
 /// The columns of a mentee.
 const MENTEE_FIELDS: &[&str] = &["Email", "Name", "Company", "Industry", "Stage", "Goals", "Timezone"];
@@ -71,7 +52,7 @@ pub fn person(payload: &Value, kind: Option<Kind>, unknown: &mut BTreeSet<String
 ///
 /// # Errors
 /// `Invalid` with every wrong field.
-pub fn mentor_payload(payload: &Value, unknown: &mut BTreeSet<String>) -> Result<MentorRecord> {
+pub(super) fn mentor_payload(payload: &Value, unknown: &mut BTreeSet<String>) -> Result<MentorRecord> {
     let id = payload.get("recordId").and_then(Value::as_str).unwrap_or_default();
     let fields =
         payload.get("fields").and_then(Value::as_object).ok_or_else(|| Error::field("fields", "must be an object"))?;
@@ -83,7 +64,11 @@ fn mentor_record(id: &str, fields: &Map<String, Value>, unknown: &mut BTreeSet<S
     let mut check = Check::of(fields);
     let record = check.record(id, true).unwrap_or_default();
     let edit = edit(&mut check);
-    check.done(MentorRecord { record, edit })
+    let edited_ms = match check.text("Last Modified", milliseconds) {
+        Patch::Set(edited) => Some(edited),
+        Patch::Keep | Patch::Clear => None,
+    };
+    check.done(MentorRecord { record, edit, edited_ms })
 }
 
 fn edit(check: &mut Check<'_>) -> Edit {
@@ -152,6 +137,13 @@ fn note_unknown(fields: &Map<String, Value>, known: &[&[&str]], unknown: &mut BT
     for name in fields.keys().filter(|name| !known.contains(&name.as_str())).take(50) {
         unknown.insert(name.chars().take(60).collect());
     }
+}
+
+/// When a record was edited, in milliseconds since 1970.
+fn milliseconds(text: &str) -> Result<i64> {
+    DateTime::parse_from_rfc3339(text.trim())
+        .map(|time| time.timestamp_millis())
+        .map_err(|_| Error::field("Last Modified", "must be a time like 2030-03-04T09:00:00.000Z"))
 }
 
 fn visibility(text: &str) -> Result<Visibility> {

@@ -13,7 +13,7 @@ use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 
 /// Lines written in one transaction: enough to make the fsync cheap, few enough to lose little time to a crash.
-const LINES_A_WRITE: usize = 100;
+pub(super) const LINES_A_WRITE: usize = 100;
 
 /// Refused lines named at most; their number is told in any case.
 const MOST_ERRORS: usize = 100_000;
@@ -211,7 +211,7 @@ fn about(payload: &Value) -> String {
 }
 
 /// `fields` come without a sentence of their own when there are several: all of them are named here.
-fn describe(refusal: &Error) -> String {
+pub(super) fn describe(refusal: &Error) -> String {
     if refusal.fields.len() > 1 {
         let all: Vec<String> = refusal.fields.iter().map(|(field, problem)| format!("{field} {problem}")).collect();
         return all.join("; ");

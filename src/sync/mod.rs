@@ -2,12 +2,16 @@
 //! check says what is wrong with a payload, read takes files apart line by line, `apply` and
 //! `import` write. Nothing is ever half applied.
 
+pub mod airtable;
 pub mod cells;
 mod check;
+pub mod deliveries;
 mod extras;
 mod intake;
+pub mod mapping;
 mod read;
 mod signature;
+pub mod uploads;
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -15,12 +19,13 @@ use std::io::BufRead;
 use crate::accounts::books::{self, Effect, MenteeBook};
 use crate::audit::Actor;
 use crate::db::{Db, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mentors::books::NewMentor;
 use crate::mentors::{self, Edit, Put};
 
-pub use check::{mentor_payload, person};
+pub use check::person;
 pub use intake::{LineError, Manner, Outcome, Place, Report, Row, intake};
+pub use mapping::Mapping;
 pub use read::{Format, format_of};
 pub use signature::is_signed;
 
@@ -34,7 +39,22 @@ pub struct MentorRecord {
     pub record: String,
     /// What it says.
     pub edit: Edit,
+    /// When it was last edited over there, in milliseconds since 1970, where it tells.
+    pub edited_ms: Option<i64>,
 }
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Whom it is about, and whether anything is different now.
+    pub put: Put,
+    /// Whether it tells of an edit before one that is here already, and was left out for that.
+    pub is_outdated: bool,
+}
+
+/// How far a base's clock may be ahead of this one, in milliseconds. An edit from farther in the future would keep
+/// out all that come after it.
+const FARTHEST_AHEAD_MS: i64 = 24 * 3_600 * 1_000;
 
 /// One person to import, checked.
 #[derive(Clone, Debug)]
@@ -54,12 +74,27 @@ pub enum Kind {
     Mentees,
 }
 
-/// Applies one record: the verb behind the webhook and the import alike.
+/// Applies one record of a base. An older edit that comes after a newer one changes nothing, where both tell when
+/// they were made.
 ///
 /// # Errors
-/// As `mentors::put`.
-pub fn apply(tx: &Tx<'_>, actor: &Actor, record: MentorRecord) -> Result<Put> {
-    mentors::put(tx, actor, &record.record, record.edit)
+/// As `mentors::put`; `Invalid` for an edit that was made tomorrow.
+pub fn apply(tx: &Tx<'_>, actor: &Actor, record: MentorRecord) -> Result<Applied> {
+    let Some(edited_ms) = record.edited_ms else {
+        let put = mentors::put(tx, actor, &record.record, record.edit)?;
+        return Ok(Applied { put, is_outdated: false });
+    };
+    if edited_ms > tx.now().unix() * 1_000 + FARTHEST_AHEAD_MS {
+        return Err(Error::field("Last Modified", "must not lie in the future"));
+    }
+    if let Some((mentor, number, known_ms)) = mentors::last_edit(tx, &record.record)?
+        && edited_ms < known_ms
+    {
+        return Ok(Applied { put: Put { mentor, number, has_changed: false }, is_outdated: true });
+    }
+    let put = mentors::put(tx, actor, &record.record, record.edit)?;
+    mentors::set_last_edit(tx, put.number, edited_ms)?;
+    Ok(Applied { put, is_outdated: false })
 }
 
 /// Imports a file of people: every good line goes in, every bad one is reported by its number.

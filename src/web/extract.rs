@@ -169,6 +169,8 @@ fn in_words(problem: &str) -> String {
         Some("a string" | "a borrowed string") => "must be a text",
         Some("a boolean") => "must be true or false",
         Some("a sequence") => "must be a list",
+        // The id's own crate says how many letters a group should have had.
+        _ if problem.starts_with("UUID parsing failed") => "must be an id like 2f76e956-a0a8-4aa3-9700-a44be181001b",
         _ => return format!("is not right: {}", without_echo(problem)),
     };
     words.to_owned()

@@ -92,6 +92,8 @@ fn head(frame: &Frame<'_>) -> Markup {
             }
             link rel="icon" type="image/svg+xml" href={ "/assets/icon.svg?v=" (frame.assets) };
             link rel="stylesheet" href={ "/assets/app.css?v=" (frame.assets) };
+            // Those who do not run the program never fetch it.
+            @if is_inside(frame.path, "/admin") { link rel="stylesheet" href={ "/assets/staff.css?v=" (frame.assets) }; }
             script src={ "/assets/app.js?v=" (frame.assets) } defer {}
         }
     }
@@ -295,11 +297,21 @@ mod tests {
     }
 
     #[test]
+    fn only_staff_pages_fetch_the_stylesheet_of_staff() {
+        for (path, is_staff) in [("/admin", true), ("/admin/mentors/7", true), ("/administrator", false), ("/", false)]
+        {
+            assert_eq!(drawn(Some(&viewer("pm")), path).contains("/assets/staff.css?v=abc123"), is_staff, "{path}");
+        }
+    }
+
+    #[test]
     fn the_stylesheet_and_the_script_stay_small_and_fetch_nothing_from_elsewhere() {
         let (stylesheet, script) = (include_str!("../../assets/app.css"), include_str!("../../assets/app.js"));
+        let of_staff = include_str!("../../assets/staff.css");
         // The account pages brought forms, lists of people, tables that fold up and buttons that show and copy.
         assert!(stylesheet.len() < 26_000 && script.len() < 5_000, "{} and {}", stylesheet.len(), script.len());
-        for text in [stylesheet, script] {
+        assert!(of_staff.len() < 10_000, "{}", of_staff.len());
+        for text in [stylesheet, of_staff, script] {
             assert!(!text.contains("http") && !text.contains("@import") && !text.contains("url("));
         }
     }

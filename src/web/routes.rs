@@ -6,11 +6,13 @@ use axum::routing::{get, post};
 use utoipa_axum::routes;
 
 use super::api::{
-    auth, availability, books, calendar, hours, logins, matches, mentors, oidc, operations, outbox, people, photos,
-    profiles, recovery, sessions, webhooks,
+    auth, availability, books, calendar, hooks, hours, logins, matches, mentors, notifications, oidc, operations,
+    outbox, people, photos, profiles, recovery, sessions, tags, webhooks,
 };
 use super::limits::Rate;
-use super::pages::{arriving, booking, meetings, offering, own, safety, staff};
+use super::pages::{
+    arriving, booking, directory, editing, importing, meetings, offering, own, safety, staff, syncing, tagging, telling,
+};
 use super::route::{Route, Who, Whose};
 use super::{assets, pages};
 use crate::accounts::tokens::Scope;
@@ -36,12 +38,15 @@ pub fn table() -> Vec<Route> {
         sessions_of_people(),
         programs(),
         staff_interface(),
+        other_programs(),
         operations(),
         pages_of_everybody(),
         pages_of_accounts(),
         pages_of_ones_own(),
         pages_of_office_hours(),
         pages_of_staff(),
+        pages_of_other_programs(),
+        pages_on_mentors(),
     ]
     .concat()
 }
@@ -180,6 +185,10 @@ fn programs() -> Vec<Route> {
             .whose(Whose::Holder)
             .rate(Rate::Free)
             .body(webhooks::BODY_LIMIT),
+        Route::api(POST, "/api/webhooks/airtable/notifications", Who::Anyone, || routes!(notifications::notify))
+            .whose(Whose::Holder)
+            .rate(Rate::Free)
+            .body(notifications::BODY_LIMIT),
         Route::api(POST, "/api/cron/{task}", Who::Anyone, || routes!(webhooks::cron))
             .whose(Whose::Holder)
             .scope(Scope::CronRun)
@@ -213,6 +222,24 @@ fn staff_interface() -> Vec<Route> {
         Route::api(POST, "/api/admin/outbox/{id}/retry", Who::STAFF, || routes!(outbox::retry))
             .scope(Scope::StaffWrite),
         Route::api(GET, "/api/admin/jobs", Who::STAFF, || routes!(people::queue)).scope(Scope::StaffRead),
+        Route::api(GET, "/api/admin/tags", Who::STAFF, || routes!(tags::list)).scope(Scope::StaffRead),
+        Route::api(POST, "/api/admin/tags/merge", Who::STAFF, || routes!(tags::merge)).scope(Scope::StaffWrite),
+        Route::api(GET, "/api/admin/sync", Who::STAFF, || routes!(webhooks::log)).scope(Scope::StaffRead),
+        Route::api(POST, "/api/admin/sync/{id}/replay", Who::STAFF, || routes!(webhooks::replay))
+            .scope(Scope::StaffWrite),
+    ]
+}
+
+fn other_programs() -> Vec<Route> {
+    let (reads, writes) = (Scope::StaffRead, Scope::StaffWrite);
+    vec![
+        Route::api(GET, "/api/admin/hooks", Who::ADMINS, || routes!(hooks::list)).scope(reads),
+        Route::api(POST, "/api/admin/hooks", Who::ADMINS, || routes!(hooks::create)).scope(writes).guarded(),
+        Route::api(PATCH, "/api/admin/hooks/{id}", Who::ADMINS, || routes!(hooks::change)).scope(writes).guarded(),
+        Route::api(DELETE, "/api/admin/hooks/{id}", Who::ADMINS, || routes!(hooks::remove)).scope(writes).guarded(),
+        Route::api(POST, "/api/admin/hooks/{id}/test", Who::ADMINS, || routes!(hooks::test)).scope(writes),
+        Route::api(GET, "/api/admin/hooks/{id}/letters", Who::ADMINS, || routes!(hooks::letters)).scope(reads),
+        Route::api(POST, "/api/admin/hooks/letters/{id}/retry", Who::ADMINS, || routes!(hooks::retry)).scope(writes),
     ]
 }
 
@@ -321,8 +348,48 @@ fn pages_of_staff() -> Vec<Route> {
             .guarded(),
         Route::page(GET, "/admin/audit", Who::STAFF, || get(staff::audit_log)),
         Route::page(GET, "/admin/audit.csv", Who::ADMINS, || get(staff::audit_file)).guarded(),
+        Route::page(GET, "/admin/sync", Who::STAFF, || get(syncing::log)),
+        Route::page(POST, "/admin/sync/look", Who::STAFF, || post(syncing::look)),
+        Route::page(POST, "/admin/sync/{id}/replay", Who::STAFF, || post(syncing::replay)),
         Route::page(GET, "/admin/outbox", Who::STAFF, || get(staff::letters)),
         Route::page(GET, "/admin/outbox/{id}", Who::STAFF, || get(staff::letter)),
         Route::page(POST, "/admin/outbox/{id}/retry", Who::STAFF, || post(staff::retry_letter)),
+    ]
+}
+
+fn pages_of_other_programs() -> Vec<Route> {
+    vec![
+        Route::page(GET, "/admin/hooks", Who::ADMINS, || get(telling::list)),
+        Route::page(POST, "/admin/hooks", Who::ADMINS, || post(telling::add)).guarded(),
+        Route::page(GET, "/admin/hooks/{id}", Who::ADMINS, || get(telling::show)),
+        Route::page(POST, "/admin/hooks/{id}", Who::ADMINS, || post(telling::change)).guarded(),
+        Route::page(POST, "/admin/hooks/{id}/switch", Who::ADMINS, || post(telling::switch)).guarded(),
+        Route::page(POST, "/admin/hooks/{id}/secret", Who::ADMINS, || post(telling::renew_secret)).guarded(),
+        Route::page(POST, "/admin/hooks/{id}/remove", Who::ADMINS, || post(telling::remove)).guarded(),
+        Route::page(POST, "/admin/hooks/{id}/test", Who::ADMINS, || post(telling::test)),
+        Route::page(POST, "/admin/hooks/letters/{id}/retry", Who::ADMINS, || post(telling::retry)),
+    ]
+}
+
+/// Mentors as those who run the program see and change them.
+fn pages_on_mentors() -> Vec<Route> {
+    let staff = |method, path, handler| Route::page(method, path, Who::STAFF, handler);
+    vec![
+        staff(GET, "/admin/mentors", || get(directory::list)),
+        staff(POST, "/admin/mentors/bulk", || post(directory::change)),
+        staff(POST, "/admin/mentors/bulk/undo", || post(directory::take_back)),
+        staff(GET, "/admin/mentors/new", || get(editing::new)),
+        staff(POST, "/admin/mentors/new", || post(editing::add)),
+        staff(GET, "/admin/mentors/{id}", || get(editing::show)),
+        staff(POST, "/admin/mentors/{id}", || post(editing::save)),
+        staff(GET, "/admin/tags", || get(tagging::list)),
+        staff(GET, "/admin/tags/change", || get(tagging::preview)),
+        staff(POST, "/admin/tags/change", || post(tagging::change)),
+        staff(POST, "/admin/tags/undo", || post(tagging::undo)),
+        staff(GET, "/admin/import", || get(importing::form)),
+        staff(POST, "/admin/import", || post(importing::send)).body(importing::BODY_LIMIT),
+        staff(GET, "/admin/import/{id}", || get(importing::show)).whose(Whose::Own),
+        staff(POST, "/admin/import/{id}", || post(importing::take_in)).whose(Whose::Own),
+        staff(POST, "/admin/import/{id}/discard", || post(importing::discard)).whose(Whose::Own),
     ]
 }

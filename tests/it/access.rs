@@ -14,8 +14,11 @@ use tandem::audit::Actor;
 use tandem::booking::feeds;
 use tandem::db::Tx;
 use tandem::error::{Error, Result};
+use tandem::hooks;
 use tandem::ids::{LoginId, TokenId, UserId};
 use tandem::mail::{self, Letter, Letterhead, Piece};
+use tandem::sync::Mapping;
+use tandem::sync::deliveries::{self, Source};
 use tandem::web::route::{BODY_LIMIT, FRESH_SECONDS, Handler, Route, Who, Whose};
 use tandem::web::routes;
 
@@ -49,6 +52,8 @@ pub struct Program {
     pub house: TestApp,
     mentor: String,
     letter: i64,
+    hook: String,
+    hook_letter: i64,
 }
 
 /// How a caller shows who they are.
@@ -73,6 +78,10 @@ impl Program {
         };
         let head = Letterhead::of(&house.app.config);
         house.app.db.write_here(|tx| mail::queue(tx, &head, &letter)).expect("queued");
+        let body = format!("{{\"recordId\":\"{SECRET}\"}}");
+        let (mapping, failure) = (Mapping::of(&house.app.config.sync), Error::busy("busy", "Not just now."));
+        let failed = |tx: &Tx<'_>| deliveries::failed(tx, Source::Webhook, &mapping, body.as_bytes(), &failure);
+        house.app.db.write_here(failed).expect("written down");
         house.work();
         let read = |tx: &Tx<'_>| {
             let sql =
@@ -80,7 +89,14 @@ impl Program {
             Ok(tx.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
         };
         let (mentor, letter) = house.app.db.read_here(read).expect("read");
-        Self { house, mentor, letter }
+        // Its address is nobody's business but the admins'.
+        let add = |tx: &Tx<'_>| {
+            let (post, by) = (&house.app.hook_post, Actor::default());
+            let (hook, _) = hooks::add(tx, post, &by, &format!("https://{SECRET}.example.org/"), &[])?;
+            Ok((hook.id.to_string(), hooks::test(tx, &by, hook.id)?.id))
+        };
+        let (hook, hook_letter) = house.app.db.write_here(add).expect("set up");
+        Self { house, mentor, letter, hook, hook_letter }
     }
 
     /// Somebody in whose every field `word` stands, with a login of their own beside the one they call by.
@@ -114,7 +130,11 @@ impl Program {
                 ("tokens", "{id}") => owner.token.to_string(),
                 ("users", "{id}") | ("profiles" | "photos", "{userId}") => owner.id.to_string(),
                 ("{userId}", "{version}") => VERSION.to_owned(),
+                ("hooks", "{id}") => self.hook.clone(),
+                ("letters", "{id}") => self.hook_letter.to_string(),
                 ("outbox", "{id}") => self.letter.to_string(),
+                // The only delivery there is.
+                ("sync", "{id}") => "1".to_owned(),
                 ("availability" | "slots", "{id}") => owner.slot.clone(),
                 ("sessions", "{id}") => owner.session.clone(),
                 ("cal", "{name}") => format!("{}.ics", owner.feed),
@@ -122,6 +142,8 @@ impl Program {
                 ("cron", "{task}") => "reminders".to_owned(),
                 ("mentors", "{mentorId}" | "{id}") => self.mentor.clone(),
                 ("oidc", "{provider}") => "nowhere".to_owned(),
+                // Nobody's: that a file is its sender's alone is tried in `staff_pages`.
+                ("import", "{id}") => UserId::random().to_string(),
                 ("assets", "{name}") => "none.css".to_owned(),
                 (_, name) if name.contains('{') => panic!("{}: what is {name}, and whose?", route.path),
                 (_, plain) => plain.to_owned(),

@@ -18,7 +18,7 @@ use crate::test_app::{PASSWORD, TestApp, five_mentors};
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A browser that is driven over `WebDriver`.
-struct Browser {
+pub struct Browser {
     _driver: Driver,
     client: reqwest::Client,
     session: String,
@@ -27,7 +27,7 @@ struct Browser {
 
 impl Browser {
     /// Starts one of this width; `None`, said aloud, where there is no `chromedriver` and nobody insists on it.
-    async fn start(width: u32, has_scripts: bool) -> Option<Self> {
+    pub async fn start(width: u32, has_scripts: bool) -> Option<Self> {
         let browser = Self::try_to_start(width, has_scripts).await;
         if browser.is_none() {
             assert!(std::env::var_os("TANDEM_TEST_ALL").is_none(), "chromedriver is missing");
@@ -84,7 +84,7 @@ impl Browser {
         Some(Self { _driver: driver, client, session, _profile: profile })
     }
 
-    async fn send(&self, path: &str, body: Value) -> Value {
+    pub async fn send(&self, path: &str, body: Value) -> Value {
         let answer = self.client.post(format!("{}/{path}", self.session)).json(&body).send().await.expect("an answer");
         let is_well = answer.status().is_success();
         let value: Value = answer.json().await.expect("JSON");
@@ -98,31 +98,38 @@ impl Browser {
         value["value"].as_str().unwrap_or_else(|| panic!("{path}: {value}")).to_owned()
     }
 
-    async fn open(&self, address: &str) {
+    pub async fn open(&self, address: &str) {
         self.send("url", json!({ "url": address })).await;
     }
 
-    async fn find(&self, selector: &str) -> String {
+    pub async fn find(&self, selector: &str) -> String {
         let found = self.send("element", json!({ "using": "css selector", "value": selector })).await;
         found[ELEMENT].as_str().unwrap_or_else(|| panic!("{selector}: {found}")).to_owned()
     }
 
-    async fn press(&self, selector: &str) {
+    pub async fn press(&self, selector: &str) {
         let element = self.find(selector).await;
         self.send(&format!("element/{element}/click"), json!({})).await;
     }
 
-    async fn write(&self, selector: &str, text: &str) {
+    pub async fn write(&self, selector: &str, text: &str) {
         let element = self.find(selector).await;
         self.send(&format!("element/{element}/value"), json!({ "text": text })).await;
     }
 
-    async fn page(&self) -> String {
+    /// Writes in place of what stands there.
+    pub async fn rewrite(&self, selector: &str, text: &str) {
+        let element = self.find(selector).await;
+        self.send(&format!("element/{element}/clear"), json!({})).await;
+        self.send(&format!("element/{element}/value"), json!({ "text": text })).await;
+    }
+
+    pub async fn page(&self) -> String {
         self.read("source").await
     }
 
     /// Waits until the page says so: a form is on its way when its button has been pressed, not yet answered.
-    async fn sees(&self, text: &str) {
+    pub async fn sees(&self, text: &str) {
         let mut page = String::new();
         for _ in 0..200 {
             page = self.page().await;
@@ -147,7 +154,7 @@ impl Drop for Driver {
 }
 
 /// Serves the house on a socket of this machine.
-async fn on_a_socket() -> (TestApp, String) {
+pub async fn on_a_socket() -> (TestApp, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let house = TestApp::with(|config| {
@@ -207,7 +214,7 @@ async fn a_newcomer_gets_in_searches_and_recovers_the_password_without_scripts_o
     house.work();
 }
 
-async fn sign_in(browser: &Browser, email: &str, password: &str) {
+pub async fn sign_in(browser: &Browser, email: &str, password: &str) {
     browser.write("#signin input[name=email]", email).await;
     browser.write("#signin input[name=password]", password).await;
     browser.press("#signin button[type=submit]").await;
@@ -290,4 +297,14 @@ async fn a_mentee_books_and_calls_off_without_scripts_on_a_phone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mentee_books_and_calls_off_with_scripts_at_a_desk() {
     books_and_calls_off(1280, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentee_books_and_calls_off_with_scripts_on_a_phone() {
+    books_and_calls_off(390, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mentee_books_and_calls_off_without_scripts_at_a_desk() {
+    books_and_calls_off(1280, false).await;
 }

@@ -7,11 +7,12 @@ use icalendar::parser::{Component, read_calendar, unfold};
 use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 use serde_json::{Value, json};
 use tandem::accounts::Role;
-use tandem::mail::Kept;
 
+use crate::letters;
 use crate::office_hours::{Office, id, is, refuses};
 use crate::profiles::Person;
-use crate::test_app::PASSWORD;
+use crate::smtp::{MailServer, Manner};
+use crate::test_app::{PASSWORD, TestApp};
 
 #[tokio::test]
 async fn a_limited_mentor_answers_before_it_is_booked() {
@@ -195,15 +196,11 @@ async fn weekly_hours_come_back_as_they_were_put() {
 async fn weekly_hours_keep_their_time_on_the_wall_when_the_clocks_change() {
     let office = Office::open().await;
     office.change("update users set timezone = 'Europe/Berlin'");
-    let hours = json!({
-        "sessionMinutes": 60, "minNoticeMinutes": 0, "windowDays": 40,
-        "rules": [{ "weekday": "sun", "start": "02:00", "end": "04:00" }, { "weekday": "mon", "start": "09:00", "end": "10:00" }],
-    });
+    let hours = sundays_and_mondays();
     is(&office.call("PUT", "/api/availability/hours", &office.ada, &hours).await, 200);
     let path = format!("/api/availability?mentorId={}&to=2030-04-09T00:00:00Z", office.mentor);
     let listed = is(&office.get(&path, &office.bo).await, 200);
-    let starts: Vec<_> =
-        listed["slots"].as_array().expect("slots").iter().filter_map(|it| it["startsAt"].as_str()).collect();
+    let starts = starts_of(&listed);
     // On 31 March 2030 at 02:00 the clocks in Berlin go to 03:00.
     for start in [
         "2030-03-24T01:00:00Z",
@@ -212,11 +209,55 @@ async fn weekly_hours_keep_their_time_on_the_wall_when_the_clocks_change() {
         "2030-04-01T07:00:00Z",
         "2030-04-07T00:00:00Z",
     ] {
-        assert!(starts.contains(&start), "{start}: {starts:?}");
+        assert!(starts.iter().any(|it| it == start), "{start}: {starts:?}");
     }
     let of_the_night: Vec<_> = starts.iter().filter(|it| it.starts_with("2030-03-31")).collect();
-    assert_eq!(of_the_night, [&"2030-03-31T01:00:00Z"], "an hour that is not there offers nothing");
+    assert_eq!(of_the_night, ["2030-03-31T01:00:00Z"], "an hour that is not there offers nothing");
     office.done();
+}
+
+#[tokio::test]
+async fn an_hour_that_is_there_twice_in_autumn_is_offered_twice() {
+    let house = TestApp::with(|config| config.limits.enabled = false);
+    house.app.db.clock().advance(TimeDelta::days(230));
+    let office = Office::of(house).await;
+    office.change("update users set timezone = 'Europe/Berlin'");
+    let hours = sundays_and_mondays();
+    is(&office.call("PUT", "/api/availability/hours", &office.ada, &hours).await, 200);
+    // On 27 October 2030 at 03:00 the clocks in Berlin go back to 02:00.
+    let path = format!("/api/availability?mentorId={}&to=2030-11-05T00:00:00Z", office.mentor);
+    let starts = starts_of(&is(&office.get(&path, &office.bo).await, 200));
+    let around: Vec<_> = starts.iter().filter(|it| ***it > *"2030-10-25" && ***it < *"2030-11-05").collect();
+    assert_eq!(
+        around,
+        [
+            "2030-10-27T00:00:00Z",
+            "2030-10-27T01:00:00Z",
+            "2030-10-27T02:00:00Z",
+            "2030-10-28T08:00:00Z",
+            "2030-11-03T01:00:00Z",
+            "2030-11-03T02:00:00Z",
+            "2030-11-04T08:00:00Z"
+        ]
+    );
+    let ask = json!({ "mentorId": office.mentor, "startsAt": around[1], "endsAt": around[2] });
+    let booked = is(&office.books(&office.bo, &ask).await, 201);
+    assert_eq!(booked["startsAt"], "2030-10-27T01:00:00Z", "the second of the two");
+    office.done();
+}
+
+/// Hours across the change of the clocks, and an ordinary one after it.
+fn sundays_and_mondays() -> Value {
+    json!({
+        "sessionMinutes": 60, "minNoticeMinutes": 0, "windowDays": 40,
+        "rules": [{ "weekday": "sun", "start": "02:00", "end": "04:00" }, { "weekday": "mon", "start": "09:00", "end": "10:00" }],
+    })
+}
+
+/// When listed slots start.
+fn starts_of(listed: &Value) -> Vec<String> {
+    let slots = listed["slots"].as_array().expect("slots");
+    slots.iter().map(|it| it["startsAt"].as_str().expect("a time").to_owned()).collect()
 }
 
 /// What `POST /api/match` shows of the mentor's times.
@@ -230,8 +271,7 @@ async fn shown(office: &Office) -> Vec<String> {
 
 /// The same of the picker.
 async fn offered(office: &Office) -> Vec<String> {
-    let slots = office.picker().await;
-    slots.as_array().expect("slots").iter().map(|it| it["startsAt"].as_str().expect("a time").to_owned()).collect()
+    starts_of(&json!({ "slots": office.picker().await }))
 }
 
 #[tokio::test]
@@ -338,8 +378,8 @@ fn value<'a>(event: &'a [(String, String)], name: &str) -> &'a str {
 }
 
 /// The calendar object in a letter, after its structure is checked.
-fn invitation(letter: &Kept) -> String {
-    let message: Message<'_> = MessageParser::default().parse(&letter.raw).expect("a message");
+fn invitation(raw: &[u8]) -> String {
+    let message: Message<'_> = MessageParser::default().parse(raw).expect("a message");
     let kind = |at: u32| {
         let kind = message.parts[at as usize].content_type().expect("a type").clone();
         format!("{}/{}", kind.c_type, kind.c_subtype.unwrap_or_default())
@@ -352,7 +392,7 @@ fn invitation(letter: &Kept) -> String {
     let text = String::from_utf8(part.contents().to_vec()).expect("UTF-8");
     let declared = part.content_type().expect("a type");
     assert!(declared.attribute("charset").is_some_and(|it| it.eq_ignore_ascii_case("utf-8")));
-    let written = String::from_utf8_lossy(&letter.raw).replace("\r\n ", " ").to_lowercase();
+    let written = String::from_utf8_lossy(raw).replace("\r\n ", " ").to_lowercase();
     let header = format!("text/calendar; method={}; charset=utf-8", event(&text).0).to_lowercase();
     assert!(written.contains(&header), "{written}");
     assert_eq!(declared.attribute("method"), Some(event(&text).0.as_str()));
@@ -371,7 +411,7 @@ async fn the_letters_of_a_booking_are_invitations_that_calendars_read() {
     assert_eq!(letters.len(), 2);
     let (mut uids, mut sequence) = (Vec::new(), 0);
     for letter in &letters {
-        let (method, event) = event(&invitation(letter));
+        let (method, event) = event(&invitation(&letter.raw));
         assert_eq!((method.as_str(), value(&event, "DTSTART")), ("REQUEST", "20300305T090000Z"));
         assert_eq!(value(&event, "ATTENDEE"), format!("mailto:{}", letter.to));
         let message = MessageParser::default().parse(&letter.raw).expect("a message");
@@ -405,12 +445,52 @@ async fn the_letters_of_a_booking_are_invitations_that_calendars_read() {
         assert_eq!(letters.len(), 2, "{verb}");
         let before = sequence;
         for letter in &letters {
-            let (said, event) = event(&invitation(letter));
+            let (said, event) = event(&invitation(&letter.raw));
             assert_eq!((said.as_str(), value(&event, "UID")), (method, uids[0].as_str()));
             sequence = value(&event, "SEQUENCE").parse().expect("a number");
             assert!(sequence > before, "{verb}: {sequence} after {before}");
         }
     }
+}
+
+#[tokio::test]
+async fn invitations_reach_a_mail_server_whole_once_each_and_in_their_order_whatever_it_refuses_first() {
+    let server = MailServer::start(Manner::default());
+    let office = Office::of(letters::house(&server.url("", ""), "")).await;
+    let n_before = server.arrived().len();
+    let session = office.session(48).await;
+    server.refuses(".", "451 4.3.0 try later");
+    server.refuses("RCPT", "450 4.2.1 mailbox busy");
+    office.house.work();
+    assert_eq!(server.arrived().len(), n_before, "both were refused for now: {:?}", server.told());
+    for _ in 0..3 {
+        office.house.app.db.clock().advance(TimeDelta::hours(1));
+        office.house.work();
+    }
+    is(&office.does(&office.bo, &session, "cancel", &json!({ "reason": "Ill" })).await, 200);
+    server.refuses("MAIL", "421 4.3.2 going down");
+    for _ in 0..3 {
+        office.house.work();
+        office.house.app.db.clock().advance(TimeDelta::hours(1));
+    }
+    let arrived = server.arrived().split_off(n_before);
+    assert_eq!(arrived.len(), 4, "{:?}", server.told());
+    for person in ["ada@example.org", "bo@example.org"] {
+        let own: Vec<_> = arrived.iter().filter(|it| it.to == [person]).collect();
+        let told: Vec<_> = own.iter().map(|it| event(&invitation(it.raw.as_bytes()))).collect();
+        assert_eq!(told.iter().map(|it| it.0.as_str()).collect::<Vec<_>>(), ["REQUEST", "CANCEL"], "{person}");
+        let [first, last] = [&told[0].1, &told[1].1];
+        assert_eq!(value(first, "UID"), value(last, "UID"));
+        assert_eq!(value(last, "STATUS"), "CANCELLED");
+        let number = |event: &[(String, String)]| value(event, "SEQUENCE").parse::<u32>().expect("a number");
+        assert!(number(last) > number(first));
+        assert!(own.iter().all(|it| it.raw.is_ascii() && it.raw.lines().all(|line| line.len() <= 998)));
+        assert_ne!(message_id(&own[0].raw), message_id(&own[1].raw));
+    }
+}
+
+fn message_id(raw: &str) -> String {
+    MessageParser::default().parse(raw).and_then(|it| it.message_id().map(str::to_owned)).expect("a Message-ID")
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tandem::accounts::Role;
 use crate::profiles::{Person, have_session, send};
 use crate::test_app::{Answer, PASSWORD, TestApp};
 
-async fn erase(house: &TestApp, by: &Person, whose: &Person, body: Option<Value>) -> Answer {
+pub async fn erase(house: &TestApp, by: &Person, whose: &Person, body: Option<Value>) -> Answer {
     let path = format!("/api/profiles/{}", whose.id);
     let kind = if body.is_some() { "application/json" } else { "" };
     let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();

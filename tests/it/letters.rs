@@ -35,7 +35,7 @@ fn plain() -> Letter {
 }
 
 /// A house whose letters go where `url` says.
-fn house(url: &str, ca: &str) -> TestApp {
+pub fn house(url: &str, ca: &str) -> TestApp {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut config = Config::defaults_in(directory.path());
     url.clone_into(&mut config.mail.smtp_url);

@@ -29,7 +29,11 @@ pub struct Office {
 
 impl Office {
     pub async fn open() -> Self {
-        let house = TestApp::with(|config| config.limits.enabled = false);
+        Self::of(TestApp::with(|config| config.limits.enabled = false)).await
+    }
+
+    /// The same people in a house of the caller's making.
+    pub async fn of(house: TestApp) -> Self {
         let ada = Person::mentor(&house, "ada").await;
         let mentor = mentor_id(&house, &ada);
         let (bo, cy) = (mentee(&house, "bo").await, mentee(&house, "cy").await);

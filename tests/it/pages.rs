@@ -83,7 +83,12 @@ async fn the_landing_page_leads_in() {
 #[tokio::test]
 async fn assets_are_served_from_the_binary_and_kept_for_ever() {
     let (house, _) = filled().await;
-    for (name, kind) in [("app.css", "text/css"), ("app.js", "text/javascript"), ("icon.svg", "image/svg+xml")] {
+    for (name, kind) in [
+        ("app.css", "text/css"),
+        ("staff.css", "text/css"),
+        ("app.js", "text/javascript"),
+        ("icon.svg", "image/svg+xml"),
+    ] {
         let answer = house.get(&format!("/assets/{name}"), None).await;
         assert!(answer.header("content-type").starts_with(kind), "{name}");
         assert!(answer.header("cache-control").contains("immutable"));

@@ -116,7 +116,9 @@ impl TestApp {
 
     /// Does all jobs that wait, and waits for the keyword index.
     pub fn work(&self) {
-        while worker::run_one(&self.app.db, &self.app.matcher, &self.app.post).expect("the queue works") {}
+        while worker::run_one(&self.app.db, &self.app.matcher, &self.app.post, self.app.airtable.as_deref())
+            .expect("the queue works")
+        {}
         assert!(self.app.matcher.settle(std::time::Duration::from_secs(30)), "the keyword index settles");
     }
 

@@ -14,7 +14,7 @@ use crate::test_app::{Answer, TestApp, mentor, request};
 const SECRET: &str = "a secret of the base";
 const PATH: &str = "/api/webhooks/airtable";
 
-fn house() -> TestApp {
+pub fn house() -> TestApp {
     TestApp::with(|config| {
         SECRET.clone_into(&mut config.sync.airtable_secret);
         "the one before".clone_into(&mut config.sync.airtable_secret_previous);
@@ -22,14 +22,14 @@ fn house() -> TestApp {
     })
 }
 
-fn signature(secret: &str, body: &[u8]) -> String {
+pub fn signature(secret: &str, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do").chain_update(body);
     let halves = |bytes: &[u8]| bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     let bytes = mac.finalize().into_bytes();
     format!("{:032x}{:032x}", halves(&bytes[..16]), halves(&bytes[16..]))
 }
 
-async fn send(house: &TestApp, body: &[u8], signatures: &[&str]) -> Answer {
+pub async fn send(house: &TestApp, body: &[u8], signatures: &[&str]) -> Answer {
     let mut request = request("POST", PATH, None).header(header::CONTENT_TYPE, "application/json");
     for signature in signatures {
         request = request.header("x-airtable-signature", *signature);
@@ -37,7 +37,7 @@ async fn send(house: &TestApp, body: &[u8], signatures: &[&str]) -> Answer {
     house.send(request.body(Body::from(body.to_vec())).expect("a request")).await
 }
 
-async fn deliver(house: &TestApp, payload: &Value) -> Answer {
+pub async fn deliver(house: &TestApp, payload: &Value) -> Answer {
     let body = payload.to_string().into_bytes();
     send(house, &body, &[&signature(SECRET, &body)]).await
 }

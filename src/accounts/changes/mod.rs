@@ -6,6 +6,7 @@ mod store;
 
 use serde_json::json;
 
+use super::links::{self, Purpose};
 use super::{Role, Status, User, check_name};
 use crate::audit::{self, Actor, Entry};
 use crate::db::Tx;
@@ -56,6 +57,23 @@ pub fn set_details(tx: &Tx<'_>, actor: &Actor, user: &User, details: &Details) -
         super::photos::forget(tx, user.id)?;
     }
     note(tx, actor, user.id, "user.changed", (().into(), json!({ "fields": fields })))?;
+    Ok(true)
+}
+
+/// Moves an account to another address. Letters that went to the old one open nothing any more. Returns whether
+/// anything is different now.
+///
+/// # Errors
+/// `Invalid` naming the field `email`; `email_taken`.
+pub fn set_email(tx: &Tx<'_>, actor: &Actor, user: &User, email: &str) -> Result<bool> {
+    if user.email == email {
+        return Ok(false);
+    }
+    super::update(tx, user.id, Some(email), None, None)?;
+    for purpose in [Purpose::VerifyEmail, Purpose::SignIn, Purpose::ResetPassword, Purpose::Invite] {
+        links::end(tx, purpose, &super::email_key(&user.email))?;
+    }
+    note(tx, actor, user.id, "user.changed", (().into(), json!({ "fields": ["email"] })))?;
     Ok(true)
 }
 

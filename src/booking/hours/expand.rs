@@ -102,7 +102,16 @@ fn after_gap(zone: Tz, wanted: NaiveDateTime) -> Moment {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use chrono::Timelike;
+
     use super::*;
+    use crate::booking::hours::{Hours, set};
+    use crate::booking::tests::House;
+    use crate::booking::{Ask, Wanted, book, slots};
+    use crate::ids::SlotId;
+    use crate::mentors::{Edit, Patch};
 
     const ZONES: [&str; 11] = [
         "Europe/Berlin",
@@ -243,5 +252,66 @@ mod tests {
         let all = expand(&plan, at("2026-01-01T00:00:00Z"), at("2026-06-29T00:00:00Z"));
         assert_eq!(all.len(), MOST);
         assert!(expand(&plan, at("2026-01-02T00:00:00Z"), at("2026-01-01T00:00:00Z")).is_empty());
+    }
+
+    /// Half an hour of every quarter hour of the nights of two weeks, asked for as a mentee would: it is booked just where it is shown.
+    fn what_is_shown_is_what_is_booked(house: &House, zone: Tz, from: Moment) {
+        let asker = house.mentee_asks(1);
+        let to = from.plus_days(14);
+        let shown = house.read(|tx| slots::bookable(tx, house.mentor, Some(asker.user), from, to));
+        let shown: BTreeSet<_> = shown.iter().map(|slot| (slot.starts_at, slot.ends_at)).collect();
+        let mut booked = BTreeSet::new();
+        for second in (from.unix()..to.unix()).step_by(900) {
+            let (starts_at, ends_at) = (Moment::from_unix(second), Moment::from_unix(second + 1_800));
+            if (7..22).contains(&starts_at.utc().with_timezone(&zone).hour()) {
+                continue;
+            }
+            let ask =
+                Ask { wanted: Wanted::Times(house.mentor_id, starts_at, ends_at), ..House::ask(SlotId::random()) };
+            if house.db.rehearse_here(|tx| book(tx, &house.rules, &asker, &ask)).is_ok() {
+                booked.insert((starts_at, ends_at));
+            }
+        }
+        assert_eq!(shown, booked, "{zone}, {from}");
+    }
+
+    #[test]
+    fn around_every_change_what_the_picker_shows_is_what_can_be_booked() {
+        for name in ZONES {
+            let zone: Tz = name.parse().expect("a zone");
+            let house = House::new();
+            let edit =
+                Edit { timezone: Patch::Set(name.to_owned()), load_cap_per_week: Patch::Set(2), ..Edit::default() };
+            house.edit(edit);
+            let (first, last) = (house.now().plus_days(8), house.now().plus_days(300));
+            let mut found = changes(zone, first, last);
+            if found.is_empty() {
+                found.push(first);
+            }
+            for change in found.into_iter().take(2) {
+                let from = change.plus_days(-7);
+                house.pass(TimeDelta::seconds(from.unix() - house.now().unix()));
+                let rules = [week(0, 210), week(210, 330), week(23 * 60, 1440)].concat();
+                let hours = Hours {
+                    timezone: name.to_owned(),
+                    session_minutes: 30,
+                    buffer_minutes: 0,
+                    min_notice_minutes: 90,
+                    window_days: 15,
+                    capacity: 1,
+                    rules,
+                    exceptions: vec![(from.utc().date_naive() + TimeDelta::days(3), Vec::new())],
+                };
+                house.write(|tx| set(tx, &house.mentor_asks(), house.mentor, &hours)).expect("set");
+                what_is_shown_is_what_is_booked(&house, zone, from);
+                // Two sessions next to the change fill its week, which ends by the mentor's own wall clock.
+                for mentee in 0..2 {
+                    let user = house.mentees[mentee].0;
+                    let near = house.read(|tx| slots::alternatives(tx, house.mentor, Some(user), change, 1));
+                    house.book(mentee, near.first().expect("there is one").id).expect("booked");
+                }
+                what_is_shown_is_what_is_booked(&house, zone, from);
+            }
+        }
     }
 }

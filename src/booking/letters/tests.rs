@@ -1,6 +1,6 @@
 use super::*;
 use crate::booking::tests::House;
-use crate::booking::{Wanted, accept, cancel, decline, reschedule};
+use crate::booking::{Wanted, accept, cancel, complete, decline, reschedule, watch};
 use crate::jobs::{self, Lane};
 use crate::mail::{Kept, Memory, Post};
 use crate::mentors::{Edit, Patch};
@@ -91,6 +91,27 @@ fn a_move_names_both_times_and_a_cancellation_says_who_and_why() {
     assert!(mentee.text.contains("called off by Ada") && mentee.text.contains("I am <b>ill</b>"), "{}", mentee.text);
     assert!(mentee.html.contains("I am &lt;b&gt;ill&lt;/b&gt;"));
     assert!(raw(mentee).contains("method=CANCEL") && raw(mentee).contains("SEQUENCE:2"), "{}", raw(mentee));
+}
+
+#[test]
+fn after_a_session_both_are_asked_how_it_was_and_calendars_are_left_alone() {
+    let (house, memory) = (House::new(), Memory::default());
+    let booked = house.book(0, house.slot(24, 1)).expect("booked");
+    house.pass(chrono::TimeDelta::hours(25));
+    sent(&house, &memory);
+    house.write(|tx| complete(tx, &house.rules, &house.mentor_asks(), booked.id)).expect("completed");
+    house.write(|tx| watch::ask_feedback(tx, &house.rules)).expect("asked");
+    let letters = sent(&house, &memory);
+    assert_eq!(letters.len(), 2, "{letters:?}");
+    for (reader, other) in [("bo0@example.org", "Ada"), ("ada@example.org", "Bo 0")] {
+        let letter = to(&letters, reader);
+        assert_eq!(letter.subject, format!("How was your session with {other}?"));
+        assert!(letter.text.contains(&format!("You met {other}. How was it?")), "{}", letter.text);
+        assert!(letter.text.contains(&format!("/sessions/{}", booked.id)), "{}", letter.text);
+        assert!(!raw(letter).contains("text/calendar") && !letter.text.contains("meet.jit.si"), "{}", letter.text);
+    }
+    house.write(|tx| watch::ask_feedback(tx, &house.rules)).expect("asked again");
+    assert!(sent(&house, &memory).is_empty(), "once is enough");
 }
 
 #[test]

@@ -21,17 +21,24 @@ create index deliveries_by_age on deliveries (received_at);
 
 -- When the record that a mentor comes from was last edited over there, where deliveries tell: an older edit that
 -- arrives later is left out.
-alter table mentors add column record_edited_at integer;
+alter table mentors add column record_edited_ms integer; -- milliseconds: a base counts finer than whole seconds
 
 -- Addresses of other programs that are told what happens here.
 create table hooks (
     id text primary key,
-    url text not null,
+    url text not null unique,
     secret text not null, -- signs what is sent, so it must be readable
     events text not null default '[]' check (json_type(events) = 'array'), -- kinds; empty means all
     is_active integer not null default 1 check (is_active in (0, 1)),
+    off_reason text check (off_reason in ('admin', 'failing')), -- why it is not active
+    after_seq integer not null, -- it hears nothing of the audit log's entries up to this one
+    failing_since integer, -- the first failure after the last success
+    last_at integer, -- the last try: when, how it was answered, why it failed
+    last_status integer, -- of HTTP
+    last_error text,
     created_at integer not null,
-    updated_at integer not null
+    updated_at integer not null,
+    check ((off_reason is null) = (is_active = 1))
 ) strict;
 
 -- What each of them is told, once per event.
@@ -40,7 +47,7 @@ create table hook_letters (
     hook_id text not null references hooks (id) on delete cascade,
     event_seq integer not null, -- the entry of the audit log
     kind text not null,
-    payload text not null,
+    payload text not null, -- empty once it was taken
     state text not null default 'queued' check (state in ('queued', 'sent', 'dead')),
     attempts integer not null default 0,
     due_at integer not null,
@@ -50,4 +57,4 @@ create table hook_letters (
     sent_at integer,
     unique (hook_id, event_seq)
 ) strict;
-create index hook_letters_due on hook_letters (state, due_at);
+create index hook_letters_due on hook_letters (hook_id, state, due_at);

@@ -62,6 +62,11 @@ impl Rounded {
     /// No vector: its cosine with any other is 0.
     pub const EMPTY: Self = Self { narrow: [0; DIMS], scale: 0.0, slack: 0.0 };
 
+    /// Whether this is no vector.
+    pub fn is_empty(&self) -> bool {
+        self.scale <= 0.0
+    }
+
     /// Rounds `wide` to 255 steps between plus and minus its greatest value.
     pub fn new(wide: &Wide) -> Self {
         Arch::new().dispatch(Round(wide))

@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 use super::checks::{self, Checks};
 use super::{Asker, changeable, forbidden};
 use crate::accounts::mentees;
-use crate::accounts::{self, Role, Status, User};
-use crate::audit::Actor;
+use crate::accounts::{self, NewUser, Role, Status, User};
+use crate::audit::{self, Actor, Entry};
 use crate::clock::Moment;
 use crate::db::Tx;
-use crate::error::Result;
-use crate::ids::UserId;
+use crate::error::{Error, Result};
+use crate::ids::{MentorId, UserId};
 use crate::mentors::{self, Edit, Mentor, Patch, Visibility};
 
 /// What is to change. A mentee's own fields may stand on top or in `mentee`, which wins.
@@ -25,6 +25,10 @@ pub struct Change {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub name: Patch<String>,
+    /// The e-mail address; for staff.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub email: Patch<String>,
     /// IANA zone.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "Europe/Berlin")]
@@ -233,6 +237,7 @@ pub fn change(
     let status = checks.kept("status", &change.status, person.status);
     let (mentee_id, mentee) = mentees::of_user(tx, user)?.unzip();
     let details = checks::details(&mut checks, &person, &change);
+    let email = checks::email(&mut checks, &person, &change);
     let is_mentee = mentee_id.is_some() || role == Role::Mentee;
     let mentee = checks::mentee(&mut checks, is_mentee, mentee.unwrap_or_default(), &change);
     let is_mentor = mentor.is_some() || role == Role::Mentor;
@@ -240,6 +245,7 @@ pub fn change(
     checks.done()?;
 
     let mut has_changed = accounts::set_details(tx, actor, &person, &details)?;
+    has_changed |= accounts::set_email(tx, actor, &person, &email)?;
     has_changed |= accounts::set_role(tx, actor, &person, role)?;
     has_changed |= accounts::set_status(tx, actor, &User { role, ..person.clone() }, status)?;
     if has_changed {
@@ -254,6 +260,67 @@ pub fn change(
     Ok(has_changed)
 }
 
+/// Changes a profile as somebody has seen it: refused where it has been changed since, so that nobody writes over
+/// what they have never read.
+///
+/// # Errors
+/// `changed_meanwhile`; those of `change`.
+pub fn change_as_seen(
+    tx: &Tx<'_>,
+    actor: &Actor,
+    asker: &Asker,
+    mentor: &Mentor,
+    version: &str,
+    to: Change,
+) -> Result<bool> {
+    if super::version(mentor) != version {
+        let message = "Somebody else has changed this mentor since you opened the form. Nothing of yours is lost: \
+                       look at what is stored now, then save once more.";
+        return Err(Error::conflict("changed_meanwhile", message));
+    }
+    change(tx, actor, asker, mentor.user, false, to)
+}
+
+/// Makes an account and a profile for a new mentor. They get no letter: inviting them is another step.
+///
+/// # Errors
+/// `email_taken` where the address has an account; `Invalid` with every wrong field.
+pub fn add(tx: &Tx<'_>, actor: &Actor, asker: &Asker, to: Change) -> Result<MentorId> {
+    if !asker.role.is_staff() {
+        return Err(forbidden());
+    }
+    let nobody = User {
+        id: UserId::random(),
+        email: String::new(),
+        name: String::new(),
+        image: None,
+        role: Role::Mentor,
+        status: Status::Active,
+        timezone: "UTC".to_owned(),
+        last_login_at: None,
+    };
+    let mut checks = Checks::default();
+    let said = Change { name: needed(&to.name), email: needed(&to.email), ..to.clone() };
+    let details = checks::details(&mut checks, &nobody, &said);
+    let email = checks::email(&mut checks, &nobody, &said);
+    let edit = checks::mentor(&mut checks, true, to.mentor.clone());
+    checks.done()?;
+    let new =
+        NewUser { email, name: details.name, role: Role::Mentor, timezone: details.timezone, password_hash: None };
+    let user = accounts::create(tx, &new)?;
+    let (id, after) = (user.id.to_string(), serde_json::json!({ "role": user.role, "status": user.status }));
+    audit::note(tx, actor, &Entry { kind: "user.created", about: ("user", &id), before: ().into(), after })?;
+    Ok(mentors::open(tx, actor, user.id, None, edit.unwrap_or_default())?.mentor)
+}
+
+/// What is missing is as wrong as what is empty.
+fn needed(patch: &Patch<String>) -> Patch<String> {
+    match patch {
+        Patch::Keep => Patch::Clear,
+        patch => patch.clone(),
+    }
+}
+
 fn put_mentor(tx: &Tx<'_>, actor: &Actor, user: UserId, edit: Edit) -> Result<bool> {
     let put = match mentors::of_user(tx, user)? {
         Some(mentor) => mentors::change(tx, actor, mentor, None, edit)?,
@@ -266,6 +333,12 @@ fn put_mentor(tx: &Tx<'_>, actor: &Actor, user: UserId, edit: Edit) -> Result<bo
 fn may_change(asker: &Asker, person: &User, mentor: Option<&Mentor>, change: &Change) -> Result<()> {
     let is_other_role = matches!(change.role, Patch::Set(role) if role != person.role);
     if is_other_role && asker.role != Role::Admin {
+        return Err(forbidden());
+    }
+    // Who can write to an address can have its account: nobody takes over the account of somebody who runs the program.
+    let is_other_email = matches!(&change.email, Patch::Set(email) if *email != person.email);
+    let may_move = asker.role == Role::Admin || (asker.role == Role::Pm && !person.role.is_staff());
+    if is_other_email && !may_move {
         return Err(forbidden());
     }
     let is_other_status = matches!(change.status, Patch::Set(status) if status != person.status);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::change::{Change, MenteeChange, MentorChange};
 use crate::accounts::mentees::Mentee;
-use crate::accounts::{Details, User, check_name, check_timezone};
+use crate::accounts::{Details, User, check_email, check_name, check_timezone};
 use crate::error::{Error, Result};
 use crate::mentors::{
     Edit, Expertise, LONGEST_BIO, LONGEST_GOALS, LONGEST_LINE, MOST_SESSIONS_A_WEEK, Patch, checked_expertise,
@@ -86,6 +86,18 @@ pub(super) fn details(checks: &mut Checks, person: &User, change: &Change) -> De
         Patch::Set(image) => details.image = Some(image),
     }
     details
+}
+
+/// The account's address as it is to be.
+pub(super) fn email(checks: &mut Checks, person: &User, change: &Change) -> String {
+    match checks.patch("email", change.email.clone(), |email| check_email(&email)) {
+        Patch::Keep => person.email.clone(),
+        Patch::Clear => {
+            checks.wrong("email", "must not be empty");
+            person.email.clone()
+        }
+        Patch::Set(email) => email,
+    }
 }
 
 /// The mentee's profile as it is to be, `None` where nothing is said of it.

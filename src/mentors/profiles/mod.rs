@@ -5,7 +5,9 @@ mod change;
 mod checks;
 mod view;
 
-use super::{account_changed, of_user};
+use sha2::{Digest, Sha256};
+
+use super::{Mentor, account_changed, of_user};
 use crate::accounts::photos::{self, Photo};
 use crate::accounts::{self, Role, User};
 use crate::audit::Actor;
@@ -13,7 +15,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 
-pub use change::{Change, ExpertiseChange, MenteeChange, MentorChange, change};
+pub use change::{Change, ExpertiseChange, MenteeChange, MentorChange, add, change, change_as_seen};
 pub use view::{ExpertiseView, MenteeView, MentorView, ProfileView, view};
 
 /// Who wants to see or change a profile.
@@ -43,6 +45,12 @@ fn unknown() -> Error {
 
 fn forbidden() -> Error {
     Error::forbidden("forbidden", "Your account may not do this.")
+}
+
+/// Names all that an edit form shows of a mentor: it differs as soon as any of it does.
+pub fn version(mentor: &Mentor) -> String {
+    let shown = format!("{:?}", (&mentor.name, &mentor.email, &mentor.timezone, &mentor.profile));
+    Sha256::digest(shown).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The person whose profile the asker may change. `has_session_between` says whether the asker is a

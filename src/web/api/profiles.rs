@@ -16,7 +16,9 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::mail;
+use crate::mentors;
 use crate::mentors::profiles::{self, Asker, Change, ProfileView};
+use crate::sync::deliveries;
 use crate::web::error::Refusal;
 use crate::web::extract::{Id, Json};
 use crate::web::identity::{self, SignedIn};
@@ -184,6 +186,9 @@ pub async fn erase_with(app: &App, asking: Asking, user: UserId, password: Optio
             booking::feeds::end(tx, &asking.actor, user)?;
             if let Some(person) = accounts::user(tx, user)? {
                 mail::forget(tx, &person.email)?;
+            }
+            if let Some(mentor) = mentors::of_user(tx, user)? {
+                deliveries::forget(tx, mentor.number, mentor.record.as_deref())?;
             }
             profiles::erase(tx, &asking.actor, &asking.asker, user, has_session)
         })

@@ -65,13 +65,19 @@ pub fn render(frame: &Frame<'_>, view: &AdminView) -> Markup {
     )
 }
 
-/// Draws the heading that the staff pages share, with the way between them; admins see one door more.
+/// Draws the heading that the staff pages share, with the way between them; admins see two doors more.
 #[must_use]
 pub fn head(frame: &Frame<'_>, title: &str) -> Markup {
     let is_admin = frame.viewer.is_some_and(|viewer| viewer.role == "admin");
-    let mut links = vec![("/admin", "Overview")];
+    let mut links = vec![
+        ("/admin", "Overview"),
+        ("/admin/mentors", "Mentors"),
+        ("/admin/tags", "Tags"),
+        ("/admin/import", "Import"),
+    ];
     links.extend(is_admin.then_some(("/admin/users", "Users")));
-    links.extend([("/admin/outbox", "Letters"), ("/admin/audit", "Audit log")]);
+    links.extend([("/admin/outbox", "Letters"), ("/admin/sync", "Sync"), ("/admin/audit", "Audit log")]);
+    links.extend(is_admin.then_some(("/admin/hooks", "Webhooks")));
     html! {
         h1 { (title) }
         (tabs("Program", frame.path, &links))
@@ -123,8 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn only_admins_see_the_door_to_the_users() {
-        assert!(drawn("admin", Vec::new()).contains("href=\"/admin/users\""));
-        assert!(!drawn("pm", Vec::new()).contains("href=\"/admin/users\""));
+    fn only_admins_see_the_doors_to_the_users_and_to_other_programs() {
+        for door in ["href=\"/admin/users\"", "href=\"/admin/hooks\""] {
+            assert!(drawn("admin", Vec::new()).contains(door));
+            assert!(!drawn("pm", Vec::new()).contains(door));
+        }
     }
 }

@@ -107,6 +107,8 @@ pub struct MentorView {
     pub chosen_day: String,
     /// Whether it is the viewer's own profile.
     pub is_own: bool,
+    /// Whether the mentor accepts or declines each session.
+    pub answers_requests: bool,
     /// Until when the mentor takes nobody new, in words.
     pub paused_until: Option<String>,
     /// The search to go back to; ignored unless it is a path of `/search`.

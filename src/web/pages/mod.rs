@@ -2,14 +2,23 @@
 
 pub mod admin;
 pub mod admin_audit;
+pub mod admin_import;
+pub mod admin_mentor;
+pub mod admin_mentors;
+pub mod admin_sync;
+pub mod admin_tags;
 pub mod admin_users;
 pub mod arriving;
 pub mod availability;
 pub mod book;
 pub mod booking;
 pub mod confirm;
+pub mod directory;
+pub mod editing;
 pub mod fields;
 pub mod home;
+pub mod hooks;
+pub mod importing;
 pub mod links;
 pub mod meetings;
 pub mod mentor;
@@ -33,6 +42,9 @@ pub mod show;
 pub mod signin;
 pub mod signup;
 pub mod staff;
+pub mod syncing;
+pub mod tagging;
+pub mod telling;
 pub mod tokens;
 pub mod zones;
 

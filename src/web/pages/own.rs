@@ -9,12 +9,12 @@ use serde::Deserialize;
 use super::arriving::on_form;
 use super::confirm::{self, ConfirmView};
 use super::fields::Errors;
+use super::moments::start_of_day;
 use super::profile::{self, LeavingView, PhotoView, ProfileView};
 use super::profile_parts::{MenteePart, MentorPart};
 use super::show::{frame, providers, when};
 use crate::accounts::{self, Role, oidc, recovery};
 use crate::app::App;
-use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::mentors::profiles::{self, Change, ExpertiseChange, MenteeChange, MentorChange};
 use crate::mentors::{Patch, Visibility};
@@ -157,8 +157,6 @@ impl ProfileForm {
 
     fn mentor(&self, headline: &str) -> Result<MentorChange> {
         let cap = self.load_cap_per_week.trim();
-        let day = self.paused_until.trim();
-        let wrong_day = || Error::field("pausedUntil", "must be a day such as 2030-03-05");
         Ok(MentorChange {
             headline: line(headline),
             bio: line(&self.bio),
@@ -179,11 +177,9 @@ impl ProfileForm {
                 Err(_) if cap.is_empty() => Patch::Clear,
                 Err(_) => return Err(Error::field("loadCapPerWeek", "must be a whole number from 0 to 200")),
             },
-            paused_until: match Moment::parse(&format!("{day}T00:00:00Z")) {
-                Some(day) => Patch::Set(day),
-                None if day.is_empty() => Patch::Clear,
-                None => return Err(wrong_day()),
-            },
+            // In the zone in which the form shows it: else it would be another day with each saving.
+            paused_until: start_of_day("pausedUntil", self.paused_until.trim(), &self.timezone)?
+                .map_or(Patch::Clear, Patch::Set),
             linkedin_url: line(&self.linkedin_url),
             meeting_url: line(&self.meeting_url),
             ..MentorChange::default()
@@ -222,7 +218,7 @@ impl ProfileForm {
 }
 
 /// The last word of a path such as `mentor.bio`, which is what the form calls the field.
-fn on_the_form(errors: Errors) -> Errors {
+pub(super) fn on_the_form(errors: Errors) -> Errors {
     errors
         .into_iter()
         .map(|(field, problem)| (field.rsplit('.').next().unwrap_or_default().to_owned(), problem))

@@ -26,6 +26,9 @@ pub fn open_times(view: &MentorView) -> Markup {
                 p { "No open times for now." }
                 p.soft { "New times appear here as soon as " (view.name) " offers them." }
             } @else {
+                @if view.answers_requests {
+                    p.soft { (view.name) " answers each request; the time you ask for is kept for you meanwhile." }
+                }
                 (picker(view))
             }
             @if !view.days.is_empty() { (zone_switch(view)) }

@@ -186,25 +186,28 @@ fn answer(view: &SessionView, form: Form<'_>) -> Markup {
 }
 
 fn how_it_went(view: &SessionView) -> Markup {
-    let missed = |party: &str, label: &str| {
+    // One of the three ends the session for good, so a slip must not be enough.
+    let answer = |verb: &str, party: Option<&str>, label: &str, consequence: &str| {
         html! {
-            form action={ "/sessions/" (view.id) "/no-show" } method="post" {
-                input type="hidden" name="party" value=(party);
-                button type="submit" { (label) }
+            details.asks-first {
+                summary { (label) }
+                form action={ "/sessions/" (view.id) "/" (verb) } method="post" {
+                    @if let Some(party) = party { input type="hidden" name="party" value=(party); }
+                    p { (consequence) " Only those who run the program can take it back." }
+                    button type="submit" { "Yes: " (label) }
+                }
             }
         }
     };
     html! {
         section.setting aria-labelledby="went-title" {
             h2 #went-title { "How did it go?" }
-            div.actions {
+            div.stack {
                 @if view.can_complete {
-                    form action={ "/sessions/" (view.id) "/complete" } method="post" {
-                        button.primary type="submit" { "It took place" }
-                    }
-                    (missed("mentee", "The mentee did not come"))
+                    (answer("complete", None, "it took place", "Both of you are asked how it was."))
+                    (answer("no-show", Some("mentee"), "the mentee did not come", "The session counts as missed."))
                 }
-                (missed("mentor", "The mentor did not come"))
+                (answer("no-show", Some("mentor"), "the mentor did not come", "The session counts as missed."))
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::error::{Error, Kind};
 use crate::ids::MentorId;
 use crate::matching::score::Signal;
 use crate::matching::{Ask, Facet, Match, Question, Ranking};
-use crate::mentors;
+use crate::mentors::{self, Visibility};
 use crate::web::assets::HASH;
 use crate::web::error::Refusal;
 use crate::web::extract::{Form, Id, Query};
@@ -302,11 +302,11 @@ pub async fn mentor(
         .ok_or_else(|| Error::not_found("mentor_unknown", "This mentor is not here, or no longer."))?;
     // The very slots that booking would give, not the roster's.
     let read = app.db.read(move |tx| {
-        let Some(mentor) = mentors::mentor(tx, id)? else { return Ok((false, Vec::new())) };
+        let Some(mentor) = mentors::mentor(tx, id)? else { return Ok((false, false, Vec::new())) };
         let open = slots::bookable(tx, mentor.number, Some(user), tx.now(), tx.now().plus_days(PICKER_DAYS))?;
-        Ok((mentor.user == user, open))
+        Ok((mentor.user == user, mentor.profile.visibility == Visibility::Limited, open))
     });
-    let (is_own, open) = read.await?;
+    let (is_own, answers_requests, open) = read.await?;
     let viewer_zone = super::booking::chosen_zone(&query.tz, &caller);
     let view = MentorView {
         id: id.to_string(),
@@ -326,6 +326,7 @@ pub async fn mentor(
         chosen_day: query.day,
         zone_label: zone_label(&viewer_zone, now),
         is_own,
+        answers_requests,
         paused_until: card.paused_until.filter(|it| *it > now).map(|it| when(it, &viewer_zone, "%-d %B %Y").label),
         viewer_zone,
         back: query.from.or_else(|| referring_search(&headers)),

@@ -11,10 +11,12 @@ use super::admin_users::{self, InviteView, UserView, UsersView};
 use super::arriving::on_form;
 use super::outbox::{self, LetterView, LineView, OutboxView, WordsView};
 use super::show::{frame, when};
+use crate::accounts::Role;
 use crate::accounts::people::{self, Person};
 use crate::app::App;
 use crate::audit::Event;
 use crate::error::{Kind, Result};
+use crate::hooks;
 use crate::ids::UserId;
 use crate::jobs;
 use crate::mail::{self, Filter, Post, Posted};
@@ -29,12 +31,13 @@ use crate::web::identity::{self, Admin, Caller, Pm};
 use crate::web::next::local_path;
 
 /// How times are written here.
-const FORMAT: &str = "%-d %b %Y, %H:%M";
+pub(super) const FORMAT: &str = "%-d %b %Y, %H:%M";
 
 /// Letters on a page.
 const LETTERS: u32 = 50;
 
-fn page(
+/// Draws one of the staff pages for whoever looks.
+pub(super) fn page(
     app: &App,
     caller: &Caller,
     title: &str,
@@ -47,8 +50,8 @@ fn page(
 
 /// `GET /admin`
 pub async fn home(State(app): State<App>, Pm(caller): Pm) -> Result<Response, Refusal> {
-    let read = app.db.read(|tx| Ok((people::counts(tx)?, mail::depth(tx)?, jobs::depth(tx)?)));
-    let (counts, letters, queue) = read.await?;
+    let read = app.db.read(|tx| Ok((people::counts(tx)?, mail::depth(tx)?, jobs::depth(tx)?, hooks::hooks(tx)?)));
+    let (counts, letters, queue, hooks) = read.await?;
     let plain = |label: &str, n: u64, href: Option<&str>| CountView {
         label: label.to_owned(),
         n,
@@ -61,7 +64,7 @@ pub async fn home(State(app): State<App>, Pm(caller): Pm) -> Result<Response, Re
     };
     let of_role = |role: &str| Some(format!("/admin/users?role={role}"));
     let n_visible = u64::try_from(app.matcher.n_visible()).unwrap_or(u64::MAX);
-    let groups = vec![
+    let mut groups = vec![
         GroupView {
             title: "People".to_owned(),
             counts: vec![
@@ -82,6 +85,14 @@ pub async fn home(State(app): State<App>, Pm(caller): Pm) -> Result<Response, Re
             counts: vec![plain("Waiting", queue.ready + queue.running, None), trouble("Given up on", queue.dead, None)],
         },
     ];
+    if !hooks.is_empty() && caller.user.role == Role::Admin {
+        let n_off = hooks.iter().filter(|it| it.off_reason.as_deref() == Some("failing")).count();
+        let counts = vec![
+            trouble("Events given up on", hooks.iter().map(|it| it.n_dead).sum(), Some("/admin/hooks")),
+            trouble("Switched off for failing", u64::try_from(n_off).unwrap_or(u64::MAX), Some("/admin/hooks")),
+        ];
+        groups.push(GroupView { title: "Webhooks".to_owned(), counts });
+    }
     let view = AdminView { notice: None, groups };
     Ok(Html(page(&app, &caller, "Program", "/admin", |frame| admin::render(frame, &view)).into_string())
         .into_response())
@@ -339,7 +350,7 @@ pub async fn letter(State(app): State<App>, Pm(caller): Pm, Id(id): Id<i64>) -> 
     let (letter, words) = read_letter(&app, &caller, id).await?;
     let shown = match words.text {
         Some(text) => WordsView::Text(text),
-        None if caller.user.role == crate::accounts::Role::Admin => WordsView::Wiped,
+        None if caller.user.role == Role::Admin => WordsView::Wiped,
         None => WordsView::ForAdmins,
     };
     let line = line_view(letter, &caller.user.timezone);

@@ -9,9 +9,10 @@ use super::fields::Errors;
 use super::links::{AskView, PressView, Purpose, ResetView, SentView};
 use super::pieces::ProviderView;
 use super::profile_parts::{MenteePart, MentorPart};
-use super::{admin, admin_audit, admin_users, confirm, links, profile, security, setup, signin, signup, tokens};
+use super::{admin, admin_audit, admin_users, confirm, hooks, links, profile, security, setup, signin, signup, tokens};
 use crate::accounts::tokens::Scope;
-use crate::web::layout::{Frame, Viewer};
+use crate::hooks::State;
+use crate::web::layout::{Frame, Viewer, When};
 
 const HOSTILE: &str = "\"'><script>alert(1)</script><b style=x>\u{202e}=cmd()&amp;";
 
@@ -130,11 +131,38 @@ fn staff(frame: &Frame<'_>) -> Vec<Markup> {
     vec![admin::render(frame, &overview), admin_users::render(frame, &users), admin_audit::render(frame, &audit)]
 }
 
+/// Pages for admins alone.
+fn admins(frame: &Frame<'_>) -> Vec<Markup> {
+    let hook = hooks::HookView {
+        id: hostile(),
+        url: hostile(),
+        events: vec![hostile()],
+        last: Some(When::default()),
+        last_error: Some(hostile()),
+        ..Default::default()
+    };
+    let form = hooks::HookForm { url: hostile(), errors: errors(&["events", "url"]), ..Default::default() };
+    let letter = hooks::LetterLine {
+        id: 1,
+        event: 2,
+        kind: hostile(),
+        state: State::Dead,
+        n_attempts: 1,
+        last_error: Some(hostile()),
+        written: When::default(),
+        due: None,
+    };
+    let list = hooks::HooksView { hooks: vec![hook.clone()], form: form.clone(), ..Default::default() };
+    let one = hooks::HookPage { hook, form, letters: vec![letter], next_before: Some(hostile()), ..Default::default() };
+    let made = hooks::HookPage { secret: Some(hostile()), ..Default::default() };
+    vec![hooks::render(frame, &list), hooks::render_hook(frame, &one, false), hooks::render_hook(frame, &made, true)]
+}
+
 fn all() -> Vec<String> {
     let viewer = Viewer { name: hostile(), role: "admin".into() };
     let frame = Frame { title: HOSTILE, path: "/admin", viewer: Some(&viewer), program: HOSTILE, assets: "1" };
     let signed_out = Frame { viewer: None, ..frame };
-    let pages = [outside(&signed_out), inside(&frame), staff(&frame)].concat();
+    let pages = [outside(&signed_out), inside(&frame), staff(&frame), admins(&frame)].concat();
     pages.into_iter().map(Markup::into_string).collect()
 }
 
