@@ -193,7 +193,7 @@ impl<'a> Program<'a> {
             ] {
                 tx.execute(&format!("update users set {change} where id = ?1"), [user])?;
             }
-            tx.execute("update mentors set record_edited_at = 1890000000 where number = 3", [])?;
+            tx.execute("update mentors set record_edited_ms = 1890000000123 where number = 3", [])?;
             Ok(())
         });
     }
