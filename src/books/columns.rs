@@ -1,7 +1,7 @@
 //! The columns of each kind, and a row's values in their order. People's columns are those of an Airtable base and
 //! of its webhook; all others are named as in the JSON interface. Pure.
 
-use chrono::Weekday;
+use chrono::{DateTime, SecondsFormat, Weekday};
 use serde_json::{Value, json};
 
 use super::Kind;
@@ -34,7 +34,7 @@ const MENTORS: &[&str] = &[
     "Photo URL",
     "LinkedIn URL",
     "Meeting URL",
-    "Record Edited At",
+    "Last Modified",
     "Profile Created At",
     "Profile Updated At",
     "Account Role",
@@ -179,12 +179,17 @@ pub(super) fn mentor(book: &MentorBook) -> Vec<Value> {
         json!(profile.photo_url),
         json!(profile.linkedin_url),
         json!(profile.meeting_url),
-        json!(book.record_edited_at),
+        json!(book.record_edited_ms.and_then(milliseconds)),
         json!(book.created_at),
         json!(book.updated_at),
     ];
     values.extend(account(&book.account));
     values
+}
+
+/// A moment as finely as a base counts.
+fn milliseconds(ms: i64) -> Option<String> {
+    DateTime::from_timestamp_millis(ms).map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 pub(super) fn mentee(book: &MenteeBook) -> Vec<Value> {
@@ -220,9 +225,9 @@ fn account(account: &Account) -> [Value; 7] {
 pub(super) fn hours(book: &HoursBook) -> Vec<Value> {
     let hours = &book.hours;
     let day = |day: Weekday| DAYS.into_iter().find(|(_, it)| *it == day).map_or("", |(name, _)| name);
-    let rules: Vec<String> = hours.rules.iter().map(|(on, times)| format!("{} {}", day(*on), window(times))).collect();
+    let rules: Vec<String> = hours.rules.iter().map(|(on, times)| format!("{} {}", day(*on), window(*times))).collect();
     let exceptions = hours.exceptions.iter().map(|(date, windows)| {
-        let windows: Vec<String> = windows.iter().map(window).collect();
+        let windows: Vec<String> = windows.iter().copied().map(window).collect();
         let said = if windows.is_empty() { "closed".to_owned() } else { windows.join(" ") };
         format!("{date} {said}")
     });
@@ -242,7 +247,7 @@ pub(super) fn hours(book: &HoursBook) -> Vec<Value> {
     ]
 }
 
-fn window(times: &Window) -> String {
+fn window(times: Window) -> String {
     let time = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
     format!("{}-{}", time(times.starts), time(times.ends))
 }

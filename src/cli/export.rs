@@ -26,7 +26,7 @@ pub(super) struct Args {
     kinds: Vec<Kind>,
     /// How the files are written
     #[arg(long, value_name = "FORMAT", default_value = "jsonl")]
-    format: Written,
+    format: Form,
     /// Replace files that are there
     #[arg(long)]
     force: bool,
@@ -60,22 +60,23 @@ impl From<Kind> for books::Kind {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Written {
+enum Form {
     Jsonl,
     Csv,
 }
 
 #[derive(Serialize)]
-struct File {
+struct Written {
     kind: &'static str,
-    file: PathBuf,
+    #[serde(rename = "file")]
+    path: PathBuf,
     lines: u64,
 }
 
 pub(super) fn run(flags: Flags, args: &Args) -> Result<()> {
     let (format, ending) = match args.format {
-        Written::Jsonl => (Format::JsonLines, "jsonl"),
-        Written::Csv => (Format::Csv, "csv"),
+        Form::Jsonl => (Format::JsonLines, "jsonl"),
+        Form::Csv => (Format::Csv, "csv"),
     };
     let all = books::Kind::ALL.into_iter();
     let kinds: Vec<books::Kind> = all
@@ -102,11 +103,11 @@ pub(super) fn run(flags: Flags, args: &Args) -> Result<()> {
     app.db.write_here(|tx| {
         written.iter().try_for_each(|(kind, file)| books::note_export(tx, &Actor::nobody("command"), *kind, file.lines))
     })?;
-    let written: Vec<File> = written.into_iter().map(|(_, file)| file).collect();
+    let written: Vec<Written> = written.into_iter().map(|(_, file)| file).collect();
     if args.json {
         return say_json(&written);
     }
-    written.iter().try_for_each(|file| say(&format!("{}: {} lines", file.file.display(), file.lines)))
+    written.iter().try_for_each(|file| say(&format!("{}: {} lines", file.path.display(), file.lines)))
 }
 
 fn unwritable(path: &Path) -> Error {
@@ -120,7 +121,7 @@ fn write_all(
     files: Vec<(books::Kind, PathBuf)>,
     format: Format,
     replaces: bool,
-) -> Result<Vec<(books::Kind, File)>> {
+) -> Result<Vec<(books::Kind, Written)>> {
     let mut n_all = 0;
     for (kind, _) in &files {
         n_all += u64::from(books::count(tx, *kind)?);
@@ -136,7 +137,7 @@ fn write_all(
     for (kind, path, file, lines) in whole {
         let kept = if replaces { file.persist(&path) } else { file.persist_noclobber(&path) };
         kept.map_err(|cause| unwritable(&path).because(cause))?;
-        written.push((kind, File { kind: kind.name(), file: path, lines }));
+        written.push((kind, Written { kind: kind.name(), path, lines }));
     }
     bar.finish_and_clear();
     Ok(written)

@@ -23,6 +23,7 @@ const PRINTED: usize = 50;
 const ENDINGS: [&str; 2] = ["jsonl", "csv"];
 
 #[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Args {
     /// A .jsonl or .csv file, or a directory such as `export` writes
     file: PathBuf,

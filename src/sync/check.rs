@@ -140,7 +140,7 @@ fn note_unknown(fields: &Map<String, Value>, known: &[&[&str]], unknown: &mut BT
 }
 
 /// When a record was edited, in milliseconds since 1970.
-fn milliseconds(text: &str) -> Result<i64> {
+pub(super) fn milliseconds(text: &str) -> Result<i64> {
     DateTime::parse_from_rfc3339(text.trim())
         .map(|time| time.timestamp_millis())
         .map_err(|_| Error::field("Last Modified", "must be a time like 2030-03-04T09:00:00.000Z"))

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::check::Check;
+use super::check::{Check, milliseconds};
 use crate::accounts::books::{Account, MenteeBook};
 use crate::accounts::mentees::NewMentee;
 use crate::accounts::{Role, Status};
@@ -19,7 +19,6 @@ pub(super) const MENTOR_EXTRAS: &[&str] = &[
     "Expertise Subareas",
     "Expertise Weights",
     "Paused Until",
-    "Record Edited At",
     "Profile Created At",
     "Profile Updated At",
 ];
@@ -45,7 +44,7 @@ pub(super) struct MentorExtras {
     paused_until: Patch<Moment>,
     created_at: Option<Moment>,
     updated_at: Option<Moment>,
-    record_edited_at: Option<Moment>,
+    record_edited_ms: Option<i64>,
     account: Account,
 }
 
@@ -58,7 +57,7 @@ impl MentorExtras {
             edit: Edit { expertise, paused_until: self.paused_until, ..edit },
             created_at: self.created_at,
             updated_at: self.updated_at,
-            record_edited_at: self.record_edited_at,
+            record_edited_ms: self.record_edited_ms,
             account: self.account,
         }
     }
@@ -71,7 +70,7 @@ pub(super) fn mentor(check: &mut Check<'_>) -> MentorExtras {
         paused_until: check.text("Paused Until", |text| moment("Paused Until", text)),
         created_at: time(check, "Profile Created At"),
         updated_at: time(check, "Profile Updated At"),
-        record_edited_at: time(check, "Record Edited At"),
+        record_edited_ms: set(check.text("Last Modified", milliseconds)),
         account: account(check),
     }
 }

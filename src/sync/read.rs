@@ -212,7 +212,7 @@ impl<R: BufRead> CsvLines<R> {
                 let problem = "is not UTF-8 text, so nothing of the file was read (save the file as UTF-8 CSV)";
                 return Ok(Some(Err(Error::malformed("not_utf8", problem))));
             };
-            let name = cells::unshield(name.trim()).to_owned();
+            let name = cells::unshield(name.trim_start_matches('\u{feff}').trim()).to_owned();
             if !name.is_empty() && columns.contains(&name) {
                 let name: String = name.chars().take(LONGEST_NAME).collect();
                 let problem = format!("names the column {name} twice, so nothing of the file was read");

@@ -197,7 +197,7 @@ fn a_preview_tells_line_by_line_what_would_happen_and_keeps_nothing() {
 #[test]
 fn a_preview_of_many_lines_tells_only_the_first_of_them() {
     let (_keep, db) = house();
-    let file: String = (0..MOST_ROWS + 5).map(|at| format!("{{\"Email\": \"{at}\"}}\n")).collect();
+    let file = "{\"Email\": \"nobody\"}\n".repeat(MOST_ROWS + 5);
     let report = preview(&db, file.as_bytes(), Format::JsonLines, Some(Kind::Mentees)).expect("read");
     assert_eq!((report.rows.len(), report.refused), (MOST_ROWS, 1_005));
 }

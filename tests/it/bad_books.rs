@@ -5,10 +5,10 @@ use tandem::accounts::mentees::Mentee;
 use tandem::accounts::{self, NewUser, Role};
 use tandem::audit::Actor;
 use tandem::booking::{self, Asker};
-use tandem::books::Kind;
+use tandem::books::{self, Kind};
 use tandem::ids::UserId;
 use tandem::mentors::{self, profiles};
-use tandem::sync::Format;
+use tandem::sync::{Format, Outcome};
 
 use crate::binary::tandem;
 use crate::office::Office;
@@ -16,7 +16,7 @@ use crate::round_trip::{exported, taken};
 
 /// The sentences on the lines that were left out, and how many went in.
 fn problems(office: &Office, kind: Kind, lines: &[Value]) -> (Vec<(u64, String)>, u64) {
-    let file: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let file = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
     let report = taken(&office.db, kind, Format::JsonLines, &file);
     (report.errors.into_iter().map(|error| (error.line, error.problem)).collect(), report.changed)
 }
@@ -89,6 +89,21 @@ fn nobody_is_booked_twice_by_a_file_and_the_line_that_would_is_named() {
     assert_eq!(problems(&office, Kind::Sessions, &lines), (expected, 3));
     let letters: i64 = office.read(|tx| Ok(tx.query_row("select count(*) from outbox", [], |row| row.get(0))?));
     assert_eq!(letters, 0, "nobody is told");
+}
+
+#[test]
+fn a_preview_tells_of_every_kind_and_keeps_nothing() {
+    let office = Office::new(1);
+    let early = slot(1, "Ada", 9);
+    assert_eq!(problems(&office, Kind::Availability, std::slice::from_ref(&early)).1, 1);
+    let fine = session(11, &early, "bo0@example.org");
+    let lines = [fine.clone(), fine.clone(), with(&fine, json!({ "notes": "Other words" })), slot(2, "Ada", 12)];
+    let file = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+    // Without a kind each line's own fields tell what it is.
+    let report = books::preview(&office.db, file.as_bytes(), Format::JsonLines, None).expect("read");
+    let outcomes: Vec<Outcome> = report.rows.iter().map(|row| row.outcome).collect();
+    assert_eq!(outcomes, [Outcome::New, Outcome::Unchanged, Outcome::Refused, Outcome::New]);
+    assert_eq!(exported(&office.db, Kind::Sessions, Format::JsonLines), "");
 }
 
 #[test]
@@ -241,8 +256,8 @@ fn hours_and_words_that_cannot_be_are_named() {
     assert_eq!(problems(&office, Kind::Feedback, &lines), (expected, 1));
 }
 
-#[test]
-fn no_file_makes_staff_or_takes_an_account_over_or_brings_the_gone_back() {
+/// An office with an admin who is a mentor too, and a mentee who has left.
+fn with_an_admin_and_somebody_gone() -> (Office, UserId) {
     let office = Office::new(2);
     let gone = office.mentees[1].0;
     office
@@ -250,17 +265,23 @@ fn no_file_makes_staff_or_takes_an_account_over_or_brings_the_gone_back() {
             let account = NewUser {
                 email: "root@example.org".to_owned(),
                 name: "Root".to_owned(),
-                role: Role::Admin,
+                role: Role::Mentor,
                 timezone: "UTC".to_owned(),
                 password_hash: None,
             };
-            let root = accounts::create(tx, &NewUser { role: Role::Mentor, ..account })?;
+            let root = accounts::create(tx, &account)?;
             mentors::settle_in(tx, &Actor::default(), &root)?;
             accounts::set_role(tx, &Actor::default(), &root, Role::Admin)?;
             let asker = profiles::Asker { user: UserId::random(), role: Role::Admin };
             profiles::erase(tx, &Actor::default(), &asker, gone, false)
         })
         .expect("made");
+    (office, gone)
+}
+
+#[test]
+fn no_file_makes_staff_or_brings_the_gone_back() {
+    let (office, gone) = with_an_admin_and_somebody_gone();
     let (bo, address) = (office.mentees[0].1, format!("deleted-{gone}@deleted.invalid"));
     let line = |email: &str| json!({ "Email": email, "Name": "Bo 0", "Goals": "x" });
     let lines = [
@@ -284,7 +305,11 @@ fn no_file_makes_staff_or_takes_an_account_over_or_brings_the_gone_back() {
     assert_eq!(problems(&office, Kind::Mentees, &lines), (expected, 1));
     let bo = office.read(|tx| accounts::user_by_email(tx, "bo0@example.org")).expect("there");
     assert_eq!((bo.role, bo.status), (Role::Mentee, accounts::Status::Suspended), "a role is only for who is new");
+}
 
+#[test]
+fn no_file_takes_an_account_over() {
+    let (office, _) = with_an_admin_and_somebody_gone();
     let root = office.read(|tx| {
         let user = accounts::user_by_email(tx, "root@example.org")?.expect("there");
         Ok(mentors::of_user(tx, user.id)?.expect("a mentor too").id.to_string())

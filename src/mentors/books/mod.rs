@@ -25,8 +25,8 @@ pub struct NewMentor {
     pub created_at: Option<Moment>,
     /// When it last changed.
     pub updated_at: Option<Moment>,
-    /// When the record was last edited over there.
-    pub record_edited_at: Option<Moment>,
+    /// When the record was last edited over there, in milliseconds since 1970.
+    pub record_edited_ms: Option<i64>,
     /// Their account.
     pub account: Account,
 }
@@ -40,8 +40,8 @@ pub struct MentorBook {
     pub created_at: Moment,
     /// When it last changed.
     pub updated_at: Moment,
-    /// When the record was last edited over there.
-    pub record_edited_at: Option<Moment>,
+    /// When the record was last edited over there, in milliseconds since 1970.
+    pub record_edited_ms: Option<i64>,
     /// Their account.
     pub account: Account,
 }
@@ -101,8 +101,12 @@ pub fn find(tx: &Tx<'_>, reference: &Reference) -> Result<Known> {
 /// Brings a mentor in. Dates and the id are taken for what is new; of what is there only the content changes.
 ///
 /// # Errors
-/// As `mentors::put`; `mentor_elsewhere` where this id is that of a mentor from another record.
+/// As `mentors::put`; `Invalid` for an edit that was made tomorrow; `mentor_elsewhere` where this id is that of a mentor from another record.
 pub fn put(tx: &Tx<'_>, actor: &Actor, new: NewMentor) -> Result<Effect> {
+    // Written down, an edit of tomorrow would keep out all that come after it.
+    if new.record_edited_ms.is_some_and(|ms| ms > tx.now().plus_days(1).unix().saturating_mul(1_000)) {
+        return Err(Error::field("Last Modified", "must not lie in the future"));
+    }
     match known(tx, &new)? {
         Some(mentor) if mentor.is_erased && new.account.deleted_at.is_some() => Ok(Effect::Unchanged),
         Some(mentor) if mentor.is_erased => {
@@ -123,7 +127,7 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, new: NewMentor) -> Result<Effect> {
             } else if let Some(mentor) = super::by_number(tx, put.number)? {
                 books::stamp(tx, mentor.user, &new.account)?;
             }
-            store::stamp(tx, put.number, new.created_at, new.updated_at, new.record_edited_at)?;
+            store::stamp(tx, put.number, new.created_at, new.updated_at, new.record_edited_ms)?;
             Ok(Effect::New)
         }
     }

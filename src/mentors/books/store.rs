@@ -28,7 +28,7 @@ fn book_row(row: &Row<'_>) -> rusqlite::Result<MentorBook> {
         mentor: mentor_row(row)?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
-        record_edited_at: row.get("record_edited_at")?,
+        record_edited_ms: row.get("record_edited_ms")?,
         account: account_row(row)?,
     })
 }
@@ -64,15 +64,15 @@ pub(super) fn stamp(
     number: MentorNo,
     created_at: Option<Moment>,
     updated_at: Option<Moment>,
-    record_edited_at: Option<Moment>,
+    record_edited_ms: Option<i64>,
 ) -> Result<()> {
     tx.prepare_cached(
         "update mentors set created_at = coalesce(:created, created_at), updated_at = coalesce(:updated, updated_at),
-             record_edited_at = coalesce(:edited, record_edited_at)
+             record_edited_ms = coalesce(:edited, record_edited_ms)
          where number = :number",
     )?
     .execute(named_params! {
-        ":number": number, ":created": created_at, ":updated": updated_at, ":edited": record_edited_at,
+        ":number": number, ":created": created_at, ":updated": updated_at, ":edited": record_edited_ms,
     })?;
     Ok(())
 }

@@ -80,10 +80,13 @@ pub async fn export(
 }
 
 /// A file a piece at a time, each read on a blocking thread when the last is sent.
-struct Chunks(Option<JoinHandle<io::Result<(File, Vec<u8>)>>>);
+struct Chunks(Option<Reading>);
+
+/// The next piece, and the file to go on with.
+type Reading = JoinHandle<io::Result<(File, Vec<u8>)>>;
 
 impl Chunks {
-    fn read(mut file: File) -> JoinHandle<io::Result<(File, Vec<u8>)>> {
+    fn read(mut file: File) -> Reading {
         spawn_blocking(move || {
             let mut bytes = vec![0; CHUNK];
             let n_read = file.read(&mut bytes)?;
