@@ -12,6 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tandem::accounts::Role;
+use tandem::app::App;
 use tandem::audit::Actor;
 use tandem::config::Config;
 use tandem::db::{DirectoryLock, Tx};
@@ -405,6 +406,15 @@ async fn columns_go_by_the_names_that_the_operator_gave() {
     assert_eq!((&here["recA"][3], &here["recB"]), (&json!(""), &Value::Null));
 }
 
+/// Takes in what the webhook would.
+fn deliver(app: &App, record: &str, fields: &Value) {
+    let body = json!({ "recordId": record, "fields": fields }).to_string();
+    let delivery = Delivery::read(&Mapping::of(&app.config.sync), body.as_bytes());
+    let (actor, source) = (Actor::nobody("airtable"), deliveries::Source::Webhook);
+    let deliver = |tx: &Tx<'_>| deliveries::deliver(tx, &actor, source, delivery, body.as_bytes());
+    app.db.write_here(deliver).expect("written").expect("taken in");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_changed_while_the_table_is_read_keeps_the_newer_words() {
     let linked = linked(|_| ());
@@ -415,18 +425,10 @@ async fn whoever_is_changed_while_the_table_is_read_keeps_the_newer_words() {
     linked.look(LOOK).expect("read");
     linked.work();
     linked.base.edit("rec000", |fields| drop(fields.insert("Bio".to_owned(), json!("Old news."))));
-    let (db, mapping) = (linked.house.app.db.clone(), Mapping::of(&linked.house.app.config.sync));
-    let deliver = move |record: &'static str, fields: Value| {
-        let body = json!({ "recordId": record, "fields": fields }).to_string();
-        let delivery = Delivery::read(&mapping, body.as_bytes());
-        let deliver = |tx: &Tx<'_>| {
-            deliveries::deliver(tx, &Actor::nobody("airtable"), deliveries::Source::Webhook, delivery, body.as_bytes())
-        };
-        db.write_here(deliver).expect("written").expect("taken in");
-    };
+    let app = linked.house.app.clone();
     let happen = move || {
-        deliver("rec000", json!({ "Bio": "The very newest." }));
-        deliver("recNew", json!({ "Name": "New", "Email": "new@example.org", "Is Active": true }));
+        deliver(&app, "rec000", &json!({ "Bio": "The very newest." }));
+        deliver(&app, "recNew", &json!({ "Name": "New", "Email": "new@example.org", "Is Active": true }));
     };
     linked.base.with(|state| {
         state.asked.clear();
@@ -512,10 +514,8 @@ async fn a_base_that_takes_its_time_holds_nothing_else_up() {
     tokio::task::block_in_place(|| {
         let workers = linked.house.app.start_workers().expect("they start");
         until("the base is asked", || linked.base.with(|state| state.asked.len() == 1));
-        let payload =
-            json!({ "recordId": "recNew", "fields": { "Name": "New", "Email": "new@example.org", "Bio": "Bees." } });
-        let mentor = tandem::sync::mentor_payload(&payload, &mut std::collections::BTreeSet::new()).expect("right");
-        db.write_here(|tx| tandem::sync::apply(tx, &Actor::nobody("airtable"), mentor)).expect("applied");
+        let new = json!({ "Name": "New", "Email": "new@example.org", "Bio": "Bees." });
+        deliver(&linked.house.app, "recNew", &new);
         until("the profile is read by the model", || !depth(jobs::Kind::Embed).has_work());
         assert_eq!(depth(jobs::Kind::Fetch).running, 1);
         go_on.send(()).expect("it waits");

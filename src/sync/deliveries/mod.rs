@@ -18,6 +18,7 @@ use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{MentorId, MentorNo};
+use store::Body;
 
 /// Rows kept; older ones go as new ones come.
 const MOST_ROWS: i64 = 10_000;
@@ -292,11 +293,14 @@ pub fn log(tx: &Tx<'_>, filter: &Filter, before_id: Option<i64>, limit: u32) -> 
 /// # Errors
 /// `delivery_unknown` (404), `body_gone` (409); and as the delivery itself is refused.
 pub fn replay(tx: &Tx<'_>, actor: &Actor, mapping: &Mapping, id: i64) -> Result<Result<Applied>> {
-    let body = store::body(tx, id)?
-        .ok_or_else(|| Error::not_found("delivery_unknown", "There is no such delivery, or no longer."))?
-        .ok_or_else(|| {
-            Error::conflict("body_gone", "What it said is no longer kept, so it cannot be taken in once more.")
-        })?;
+    let body = match store::body(tx, id)? {
+        None => return Err(Error::not_found("delivery_unknown", "There is no such delivery, or no longer.")),
+        Some(Body::Gone) => {
+            let problem = "What it said is no longer kept, so it cannot be taken in once more.";
+            return Err(Error::conflict("body_gone", problem));
+        }
+        Some(Body::Kept(body)) => body,
+    };
     deliver(tx, actor, Source::Replay, Delivery::read(mapping, &body), &body)
 }
 

@@ -62,10 +62,18 @@ pub(super) fn forget(tx: &Tx<'_>, mentor: MentorNo, record: Option<&str>) -> Res
     Ok(())
 }
 
-/// The bytes, where they are kept; the outer `None` where there is no such row.
-pub(super) fn body(tx: &Tx<'_>, id: i64) -> Result<Option<Option<Vec<u8>>>> {
+/// What is left of a delivery's bytes.
+pub(super) enum Body {
+    Kept(Vec<u8>),
+    Gone,
+}
+
+pub(super) fn body(tx: &Tx<'_>, id: i64) -> Result<Option<Body>> {
     let mut statement = tx.prepare_cached("select body from deliveries where id = :id")?;
-    Ok(statement.query_row(named_params! { ":id": id }, |row| row.get("body")).optional()?)
+    let found = statement.query_row(named_params! { ":id": id }, |row| {
+        Ok(row.get::<_, Option<Vec<u8>>>("body")?.map_or(Body::Gone, Body::Kept))
+    });
+    Ok(found.optional()?)
 }
 
 pub(super) fn log(tx: &Tx<'_>, filter: &Filter, before_id: Option<i64>, limit: u32) -> Result<Vec<Logged>> {
