@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::accounts::Passwords;
 use crate::accounts::oidc::{PATIENCE, Providers};
 use crate::accounts::photos::Photos;
+use crate::backup::Backups;
 use crate::booking::Rules;
 use crate::clock::Clock;
 use crate::config::{Config, Tier};
@@ -35,6 +36,8 @@ pub struct App {
     pub photos: Photos,
     /// Other places that people may sign in with.
     pub providers: Arc<Providers>,
+    /// Makes backups and snapshots.
+    pub backups: Arc<Backups>,
     /// The demo program's accounts, where this is the demo.
     pub demo: Option<Arc<Demo>>,
     lock: Arc<DirectoryLock>,
@@ -78,7 +81,8 @@ impl App {
         let providers = Arc::new(Providers::new(&config.accounts.providers, &config.public_url(), PATIENCE)?);
         let demo = Demo::of(&db)?.map(Arc::new);
         let photos = Photos::default();
-        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, photos, providers, demo, lock })
+        let backups = Arc::new(Backups::of(&config, &db));
+        Ok(Self { config: Arc::new(config), db, matcher, post, passwords, photos, providers, backups, demo, lock })
     }
 
     /// Starts the background workers.

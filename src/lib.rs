@@ -17,6 +17,7 @@
 //! | [`booking`] | slots, seats, sessions, their letters and calendars; no seat is given away twice | leave that to its code alone: the schema refuses it too |
 //! | [`matching`] | a question becomes ranked mentors with scores that add up and reasons that hold | read the database while it answers |
 //! | [`sync`] | people from files and signed deliveries; every good line in, every bad one named | apply half of anything |
+//! | [`backup`] | backups that were restored on trial, a snapshot in the directory, the ways back | remove what was there |
 //! | [`web`] | pages and JSON; the only room that names axum, http or maud | hold rules |
 //! | [`worker`] | claims jobs and hands each to its room | lose one |
 //! | [`cli`] | one file a command | hold rules |
@@ -24,7 +25,7 @@
 //!
 //! # Which way the doors open
 //!
-//! `edges (cli, web, worker, app, demo) -> features (matching, booking, sync) -> people (mentors ->
+//! `edges (cli, web, worker, backup, app, demo) -> features (matching, booking, sync) -> people (mentors ->
 //! accounts) -> carriers (mail, jobs, audit) -> floor (db, config, clock, ids, unseen, error)`. Features never use each
 //! other. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
 //! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
@@ -44,6 +45,7 @@
 pub mod accounts;
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod booking;
 pub mod cli;
 pub mod clock;

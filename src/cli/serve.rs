@@ -1,8 +1,9 @@
 //! `tandem serve`: listens, answers, and stops without losing anything.
 
 use std::future::IntoFuture;
-use std::io::Write as _;
+use std::io::{IsTerminal, Write as _};
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
@@ -12,11 +13,13 @@ use tokio::sync::watch;
 use super::say;
 use crate::accounts::{self, NewUser, Role, people};
 use crate::app::App;
+use crate::backup::{self, Keeper};
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::error::{Error, OrInternal, Result};
 use crate::mail::Letterhead;
 use crate::web;
+use crate::worker::Workers;
 
 /// Ports tried after the first one, where the demo may choose.
 const OTHER_PORTS: u16 = 20;
@@ -29,6 +32,9 @@ pub(super) struct Args {
     /// Logs for people (text) or machines (json)
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
+    /// Start from the snapshot in the data directory, where the database is damaged or torn
+    #[arg(long)]
+    recover: bool,
 }
 
 pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
@@ -39,12 +45,49 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
         let listener = listen(config.server.listen, 0).await?;
         let address = listener.local_addr().or_internal("reading the address")?;
         config.server.listen = address;
-        let app = App::open(config, Clock::System, "serve")?;
+        if args.recover {
+            recover(&config)?;
+        }
+        let app = open(config)?;
         refuse_open_demo(&app, &listener)?;
         say(&format!("Tandem listens on http://{address}"))?;
         first_admin(&app)?;
         serve(app, listener).await
     })
+}
+
+/// Opens the house. Where the database cannot be used, whoever sits at the terminal is asked what to do.
+fn open(config: Config) -> Result<App> {
+    match App::open(config.clone(), Clock::System, "serve") {
+        Err(refusal) if backup::is_recoverable(&refusal) && is_agreed_to(&refusal)? => {
+            recover(&config)?;
+            App::open(config, Clock::System, "serve")
+        }
+        outcome => outcome,
+    }
+}
+
+/// Nobody is asked where nobody can answer.
+fn is_agreed_to(refusal: &Error) -> Result<bool> {
+    let input = std::io::stdin();
+    if !input.is_terminal() || !std::io::stdout().is_terminal() {
+        return Ok(false);
+    }
+    say(&format!("{refusal}"))?;
+    say("Start from the snapshot now, and keep the damaged file aside? Type yes:")?;
+    let mut line = String::new();
+    input.read_line(&mut line).or_internal("reading the answer")?;
+    Ok(line.trim() == "yes")
+}
+
+/// Starts from the snapshot, and says what that means; a database that is whole is left alone.
+fn recover(config: &Config) -> Result<()> {
+    let Some(done) = backup::recover(&config.data_dir, &Clock::System)? else {
+        return say("The database is whole: there is nothing to recover from.");
+    };
+    let from = done.made_at.map_or_else(String::new, |at| format!(" of {at}"));
+    say(&format!("The database could not be used. Tandem starts from the snapshot{from};"))?;
+    say(&format!("what was written after it is missing. The damaged files lie in {}.", done.aside.display()))
 }
 
 /// The runtime that requests are answered on.
@@ -123,6 +166,8 @@ fn refuse_open_demo(app: &App, listener: &TcpListener) -> Result<()> {
 /// Serves until the process is asked to stop, then drains, writes out and lets go.
 pub(super) async fn serve(app: App, listener: TcpListener) -> Result<()> {
     let workers = app.start_workers()?;
+    let backups = app.backups.clone();
+    let keeper = tokio::task::spawn_blocking(move || backups.keep()).await.or_internal("starting the backups")??;
     let router = web::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let (stop, mut stopping) = watch::channel(false);
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
@@ -142,13 +187,17 @@ pub(super) async fn serve(app: App, listener: TcpListener) -> Result<()> {
         outcome = server.into_future() => outcome.or_internal("serving")?,
         () = drained => tracing::warn!("some requests did not end in time and were cut off"),
     }
-    tokio::task::spawn_blocking(move || {
-        workers.stop();
-        app.rest()
-    })
-    .await
-    .or_internal("coming to rest")??;
+    tokio::task::spawn_blocking(move || come_to_rest(&app, workers, keeper)).await.or_internal("coming to rest")??;
     tracing::info!("stopped");
+    Ok(())
+}
+
+fn come_to_rest(app: &App, workers: Workers, keeper: Keeper) -> Result<()> {
+    workers.stop();
+    keeper.stop();
+    app.rest()?;
+    // Last of all, when nothing writes any more: the stopped directory holds its newest state twice.
+    app.backups.refresh_snapshot(&AtomicBool::new(false));
     Ok(())
 }
 

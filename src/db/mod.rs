@@ -1,11 +1,14 @@
 //! The one SQLite file: one writer, many readers, numbered migrations, the lock on the data
 //! directory. It knows no table of the rooms but `changes` and `settings`, and never retries.
 
+pub mod copy;
+pub mod files;
 mod lock;
 mod open;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use r2d2_sqlite::SqliteConnectionManager;
@@ -16,6 +19,7 @@ use crate::error::{Error, OrInternal, Result};
 use crate::ids::MentorNo;
 
 pub use lock::DirectoryLock;
+pub use open::{DATABASE, READY, RESTORING, SNAPSHOT, newest_schema};
 
 /// How long one connection waits for another to finish writing.
 const BUSY_TIMEOUT_MS: u64 = 5_000;
@@ -76,6 +80,8 @@ struct Inner {
     readers: r2d2::Pool<SqliteConnectionManager>,
     writer: Mutex<Connection>,
     after_change: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// Write transactions committed since it was opened.
+    n_writes: AtomicU64,
 }
 
 impl Db {
@@ -86,7 +92,7 @@ impl Db {
     /// to be trusted; each with a sentence for the operator.
     pub fn open(directory: &Path, clock: Clock, n_readers: u32) -> Result<Self> {
         open::check_sqlite(rusqlite::version_number())?;
-        let path = directory.join("tandem.db");
+        let path = directory.join(DATABASE);
         let writer = open::writer(&path)?;
         let manager = SqliteConnectionManager::file(&path)
             .with_flags(rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX)
@@ -98,7 +104,7 @@ impl Db {
             .or_internal("opening the readers of tandem.db")?;
         let id = open::database_id(&writer)?;
         let after_change = OnceLock::new();
-        Ok(Self(Arc::new(Inner { path, clock, id, writer: Mutex::new(writer), readers, after_change })))
+        Ok(Self(Arc::new(Inner { path, clock, id, writer: Mutex::new(writer), readers, after_change, n_writes: AtomicU64::new(0) })))
     }
 
     /// The identity of this database, made once when it was created; copies of it share it.
@@ -114,6 +120,11 @@ impl Db {
     /// The data directory that this database lives in.
     pub fn directory(&self) -> &Path {
         self.0.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// How many write transactions were committed since it was opened: while this stays, so does the database.
+    pub fn n_writes(&self) -> u64 {
+        self.0.n_writes.load(Ordering::SeqCst)
     }
 
     /// Calls `follow` after every commit that wrote to the change log, before the write returns.
@@ -149,6 +160,7 @@ impl Db {
             let result = work(&tx)?;
             let has_changed = tx.has_changed.get();
             transaction.commit()?;
+            self.0.n_writes.fetch_add(1, Ordering::SeqCst);
             (result, has_changed)
         };
         if has_changed && let Some(follow) = self.0.after_change.get() {

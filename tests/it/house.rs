@@ -22,19 +22,20 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sync", &["accounts", "audit", "clock", "db", "error", "mentors"]),
     ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
     ("worker", &["booking", "db", "error", "ids", "jobs", "mail", "matching"]),
-    ("app", &["accounts", "booking", "clock", "config", "db", "demo", "error", "mail", "matching", "worker"]),
+    ("backup", &["accounts", "audit", "clock", "config", "db", "error", "mail", "matching"]),
+    ("app", &["accounts", "backup", "booking", "clock", "config", "db", "demo", "error", "mail", "matching", "worker"]),
     (
         "web",
         &[
-            "accounts", "app", "audit", "booking", "clock", "config", "db", "error", "ids", "jobs", "mail", "matching",
-            "mentors", "sync",
+            "accounts", "app", "audit", "backup", "booking", "clock", "config", "db", "error", "ids", "jobs", "mail",
+            "matching", "mentors", "sync",
         ],
     ),
     (
         "cli",
         &[
-            "accounts", "app", "audit", "clock", "config", "db", "demo", "error", "ids", "jobs", "mail", "matching",
-            "mentors", "sync", "web",
+            "accounts", "app", "audit", "backup", "clock", "config", "db", "demo", "error", "ids", "jobs", "mail", "matching",
+            "mentors", "sync", "web", "worker",
         ],
     ),
 ];
@@ -67,6 +68,9 @@ const PLACES: &[(&str, &[&str])] = &[
     ("reqwest", &["accounts/oidc/http.rs"]),
     ("rustls", &["accounts/oidc/http.rs"]),
     ("clap", &["cli/"]),
+    ("tar", &["backup/archive/"]),
+    ("zstd", &["backup/archive/"]),
+    ("fs4", &["db/files.rs"]),
 ];
 
 /// Files longer than this are split by what they are about.

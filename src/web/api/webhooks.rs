@@ -15,7 +15,7 @@ use super::operations::Problem;
 use crate::app::App;
 use crate::audit::Actor;
 use crate::booking::{Rules, watch};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, OrInternal, Result};
 use crate::ids::MentorId;
 use crate::sync;
 use crate::web::error::Refusal;
@@ -80,13 +80,14 @@ pub async fn airtable(State(app): State<App>, headers: HeaderMap, body: Bytes) -
     Ok(Json(Delivered { success: true, mentor_id: put.mentor, changed: put.has_changed }))
 }
 
-/// Runs a scheduled task now: `reminders`, `feedback-requests` or `expire-requests`. Tandem runs them by itself too;
-/// running one twice does nothing twice.
+/// Runs a scheduled task now: `reminders`, `feedback-requests`, `expire-requests` or `backup`. Tandem runs them by
+/// itself too; running one of the first three twice does nothing twice, a backup is made each time.
 #[utoipa::path(post, path = "/api/cron/{task}", tag = "operations",
-    params(("task" = String, Path, description = "`reminders`, `feedback-requests`, `expire-requests`")), responses(
+    params(("task" = String, Path, description = "`reminders`, `feedback-requests`, `expire-requests`, `backup`")), responses(
     (status = 200, description = "`{ran: true, …counts}`", body = Object),
     (status = 401, description = "`signed_out`: neither the secret nor a token with the scope `cron:run`", body = Problem),
     (status = 404, description = "`task_unknown`, or no secret is set", body = Problem),
+    (status = 409, description = "`backup_running`", body = Problem),
 ))]
 pub async fn cron(
     State(app): State<App>,
@@ -98,6 +99,9 @@ pub async fn cron(
     let has_token = caller.is_some_and(|SignedIn(caller)| matches!(caller.via, Via::Token(_)));
     if !has_token {
         check_secret(&app.config.cron.secret, &headers)?;
+    }
+    if task == "backup" {
+        return Ok(Json(back_up(&app).await?));
     }
     let rules = Rules::of(&app.config);
     let done = app.db.write(move |tx| {
@@ -112,6 +116,15 @@ pub async fn cron(
         })
     });
     Ok(Json(done.await?))
+}
+
+/// A backup that is under way goes on when the one who asked for it has gone.
+async fn back_up(app: &App) -> Result<Value> {
+    let backups = app.backups.clone();
+    let made = tokio::task::spawn_blocking(move || backups.make("serve", &false.into()));
+    let made = made.await.or_internal("making a backup")??;
+    let file = made.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(json!({ "ran": true, "file": file, "bytes": made.bytes }))
 }
 
 /// Whether a scheduler has shown the secret. Their hashes are compared, which takes as long for every wrong one.
