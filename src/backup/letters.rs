@@ -16,7 +16,9 @@ pub(super) fn failed(head: &Letterhead, email: &str, name: &str, reason: &str, l
         subject: format!("The backup of {} failed", head.program),
         pieces: vec![
             Piece::Text(format!("The backup of {} could not be made: {reason}", head.program)),
-            Piece::Text(format!("{last} Tandem goes on trying, and writes again only if it fails after it has worked.")),
+            Piece::Text(format!(
+                "{last} Tandem goes on trying, and writes again only if it fails after it has worked."
+            )),
             Piece::Button { label: "Look at the program".to_owned(), url: format!("{}/admin", head.url) },
             Piece::Small("Whoever runs the machine finds the details in Tandem's log.".to_owned()),
         ],

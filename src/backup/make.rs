@@ -72,6 +72,7 @@ fn pack(data: &Path, work: &Path, clock: &Clock, halt: &AtomicBool) -> Result<(M
     let census = copy::copy(&data.join(DATABASE), &work.join(DATABASE), halt)?;
     let mut names = vec![DATABASE.to_owned()];
     for key in keys(data)? {
+        // The copy lies in a directory that nobody else may look into.
         std::fs::copy(data.join(&key), work.join(&key)).map_err(|cause| files::refusal("A secret key", cause))?;
         names.push(key);
     }
@@ -102,7 +103,7 @@ pub(super) fn keys(data: &Path) -> Result<Vec<String>> {
 fn own_folder(data: &Path) -> Result<PathBuf> {
     let place = folder(data);
     make_private(&place).map_err(|cause| files::refusal("The place for the backups", cause))?;
-    files::sweep(&place).map_err(|cause| files::refusal("The place for the backups", cause))?;
+    files::sweep(&place, files::UNFINISHED).map_err(|cause| files::refusal("The place for the backups", cause))?;
     Ok(place)
 }
 
@@ -175,7 +176,10 @@ pub(super) fn also(made: &Made, place: &Path, keep: u32) -> Result<()> {
     }
     let refusal = |cause| files::refusal(what, cause);
     let name = made.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let partial = tempfile::Builder::new().prefix(files::UNFINISHED).tempfile_in(place).map_err(refusal)?;
+    // Others may share the place: only what this database left half done is swept away.
+    let unfinished = format!("{}{}", files::UNFINISHED, prefix(&made.manifest.census.database_id));
+    files::sweep(place, &unfinished).map_err(refusal)?;
+    let partial = tempfile::Builder::new().prefix(&unfinished).tempfile_in(place).map_err(refusal)?;
     let mut from = std::fs::File::open(&made.path).map_err(refusal)?;
     let n = std::io::copy(&mut from, &mut partial.as_file()).map_err(refusal)?;
     partial.as_file().sync_all().map_err(refusal)?;

@@ -58,12 +58,15 @@ impl Manifest {
 
     /// Reads one and refuses what this Tandem cannot restore, or should not.
     pub(super) fn read(text: &[u8]) -> Result<Self> {
-        let manifest: Self = serde_json::from_slice(text).map_err(|cause| unfit("its manifest cannot be read", cause))?;
+        let manifest: Self =
+            serde_json::from_slice(text).map_err(|cause| unfit("its manifest cannot be read", cause))?;
         if manifest.format != FORMAT {
             let (theirs, ours) = (manifest.format, FORMAT);
             return Err(Error::operator(
                 "newer_backup",
-                format!("The backup has the form {theirs}, this Tandem knows {ours}: use a newer Tandem. Nothing was changed."),
+                format!(
+                    "The backup has the form {theirs}, this Tandem knows {ours}: use a newer Tandem. Nothing was changed."
+                ),
             ));
         }
         let (theirs, ours) = (manifest.census.schema, newest_schema());
@@ -121,7 +124,8 @@ mod tests {
         for good in ["secret.key", "tls-2030.pem", "a.key"] {
             assert!(is_key(good), "{good}");
         }
-        for bad in ["../secret.key", "/etc/x.key", ".key", "a/b.key", "x.toml", "x.key\n", "", "..", "C:x.key", "ä.key"] {
+        for bad in ["../secret.key", "/etc/x.key", ".key", "a/b.key", "x.toml", "x.key\n", "", "..", "C:x.key", "ä.key"]
+        {
             assert!(!is_key(bad), "{bad}");
         }
     }

@@ -298,7 +298,10 @@ impl Backups {
 
 fn record(tx: &Tx<'_>) -> Result<Record> {
     let text = tx.setting(RECORD)?;
-    text.map_or_else(|| Ok(Record::default()), |text| serde_json::from_str(&text).or_internal("reading how backups went"))
+    text.map_or_else(
+        || Ok(Record::default()),
+        |text| serde_json::from_str(&text).or_internal("reading how backups went"),
+    )
 }
 
 fn set_record(tx: &Tx<'_>, record: &Record) -> Result<()> {

@@ -45,7 +45,7 @@ pub(super) fn take(data: &Path, clock: &Clock, halt: &AtomicBool) -> Result<Cens
     let refusal = |cause| files::refusal("The snapshot", cause);
     let place = data.join(SNAPSHOT);
     make_private(&place).map_err(refusal)?;
-    files::sweep(&place).map_err(refusal)?;
+    files::sweep(&place, files::UNFINISHED).map_err(refusal)?;
     let made_at = clock.now();
     let partial = place.join(format!("{}snapshot", files::UNFINISHED));
     let census = copy::copy(&data.join(DATABASE), &partial, halt)?;
@@ -114,10 +114,12 @@ pub fn is_recoverable(refusal: &Error) -> bool {
 
 /// The indexes go with the database that they are copies of: the snapshot is older than they are.
 fn put_back(data: &Path, snapshot: &Path, clock: &Clock) -> std::io::Result<PathBuf> {
-    files::sweep(data)?;
+    files::sweep(data, files::UNFINISHED)?;
     let partial = data.join(format!("{}recovered", files::UNFINISHED));
-    std::fs::copy(snapshot, &partial)?;
-    std::fs::File::open(&partial)?.sync_all()?;
+    let mut copied = files::create_private(&partial)?;
+    std::io::copy(&mut std::fs::File::open(snapshot)?, &mut copied)?;
+    copied.sync_all()?;
+    drop(copied);
     let aside = make_aside(data, "damaged", clock)?;
     for name in [DATABASE, "tandem.db-wal", "tandem.db-shm", "keywords", "vectors"] {
         if data.join(name).symlink_metadata().is_ok() {

@@ -65,10 +65,9 @@ fn print(done: &Restored) -> Result<()> {
         }
     }
     match &done.aside {
-        Some(aside) => say(&format!(
-            "What was there before lies in {}: remove it when you are content.",
-            aside.display()
-        )),
+        Some(aside) => {
+            say(&format!("What was there before lies in {}: remove it when you are content.", aside.display()))
+        }
         None => Ok(()),
     }
 }

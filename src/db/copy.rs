@@ -45,7 +45,7 @@ pub enum Depth {
     Full,
 }
 
-/// Copies the database at `from` to `to`, while others go on reading and writing, and proves the copy by opening it:
+/// Copies the database at `from` to the new file `to`, while others go on reading and writing, and proves the copy by opening it:
 /// sound to its indexes, and with the rows that the original had when the copy began. The copy is one plain file,
 /// durable when this returns; it is its owner's alone. Gives up when `halt` is set.
 ///
@@ -57,7 +57,7 @@ pub fn copy(from: &Path, to: &Path, halt: &AtomicBool) -> Result<Census> {
     // nothing, because readers do not hold up the writer.
     source.execute_batch("begin")?;
     let seen = census(&source)?;
-    let file = create_private(to).map_err(|cause| files::refusal("The copy", cause))?;
+    let file = files::create_private(to).map_err(|cause| files::refusal("The copy", cause))?;
     let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     target.pragma_update(None, "synchronous", "off")?;
     run(&source, &mut target, &file, halt)?;
@@ -165,15 +165,6 @@ fn open_beside_others(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "query_only", true).map_err(|it| broken(&it))?;
     open::check_identity(&open::identity(&connection).map_err(|it| broken(&it))?)?;
     Ok(connection)
-}
-
-/// Makes an empty file that only its owner may read.
-fn create_private(path: &Path) -> std::io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// SQLite could not even look: damage by its own words, or what else it was.

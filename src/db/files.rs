@@ -19,6 +19,18 @@ pub fn put_in_place(from: &Path, to: &Path) -> io::Result<()> {
     sync_directory(to.parent().unwrap_or(Path::new(".")))
 }
 
+/// Makes a new file that only its owner may read or write.
+///
+/// # Errors
+/// What the machine says, also where there is one of that name already.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Makes the names in a directory durable.
 ///
 /// # Errors
@@ -29,14 +41,15 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
-/// Removes what a process that was cut off left half done in `directory`.
+/// Removes what a process that was cut off left half done in `directory`: what has names that begin with `prefix`,
+/// which is `UNFINISHED` or begins with it.
 ///
 /// # Errors
 /// What the machine says.
-pub fn sweep(directory: &Path) -> io::Result<()> {
+pub fn sweep(directory: &Path, prefix: &str) -> io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
-        if !entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
             continue;
         }
         if entry.file_type()?.is_dir() {
@@ -99,7 +112,7 @@ mod tests {
         for name in [&format!("{UNFINISHED}a/x"), &format!("{UNFINISHED}b"), "whole"] {
             std::fs::write(home.path().join(name), "x").expect("written");
         }
-        sweep(home.path()).expect("swept");
+        sweep(home.path(), UNFINISHED).expect("swept");
         let left: Vec<_> = std::fs::read_dir(home.path()).expect("readable").flatten().collect();
         assert_eq!(left.len(), 1);
         assert_eq!(left[0].file_name(), "whole");

@@ -104,7 +104,15 @@ impl Db {
             .or_internal("opening the readers of tandem.db")?;
         let id = open::database_id(&writer)?;
         let after_change = OnceLock::new();
-        Ok(Self(Arc::new(Inner { path, clock, id, writer: Mutex::new(writer), readers, after_change, n_writes: AtomicU64::new(0) })))
+        Ok(Self(Arc::new(Inner {
+            path,
+            clock,
+            id,
+            writer: Mutex::new(writer),
+            readers,
+            after_change,
+            n_writes: AtomicU64::new(0),
+        })))
     }
 
     /// The identity of this database, made once when it was created; copies of it share it.

@@ -254,6 +254,7 @@ fn keep_before(path: &Path, kept: &Path) -> Result<()> {
     files::demand_room("Upgrading the database", bytes * 2 + SPARE_ROOM, free)?;
     let place = directory.join(SNAPSHOT);
     std::fs::create_dir_all(&place).map_err(|cause| files::refusal("The copy before the upgrade", cause))?;
+    files::sweep(&place, files::UNFINISHED).map_err(|cause| files::refusal("The copy before the upgrade", cause))?;
     let partial = place.join(format!("{}before", files::UNFINISHED));
     copy::copy(path, &partial, &false.into())?;
     files::put_in_place(&partial, kept).map_err(|cause| files::refusal("The copy before the upgrade", cause))

@@ -34,8 +34,8 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "accounts", "app", "audit", "backup", "clock", "config", "db", "demo", "error", "ids", "jobs", "mail", "matching",
-            "mentors", "sync", "web", "worker",
+            "accounts", "app", "audit", "backup", "clock", "config", "db", "demo", "error", "ids", "jobs", "mail",
+            "matching", "mentors", "sync", "web", "worker",
         ],
     ),
 ];

@@ -3,6 +3,7 @@
 
 mod access;
 mod advisories;
+mod backups;
 mod binary;
 mod booking_model;
 mod booking_pages;
@@ -33,5 +34,6 @@ mod signing_up;
 mod smtp;
 mod test_app;
 mod tokens;
+mod upgrades;
 mod ways_back;
 mod webhook;

@@ -50,7 +50,7 @@ pub(super) fn pack(manifest: &Manifest, directory: &Path, to: &Path, halt: &Atom
     let refusal = |cause: io::Error| {
         if halt.load(Ordering::SeqCst) { copy::stopping() } else { files::refusal("The backup", cause) }
     };
-    let file = File::create_new(to).map_err(refusal)?;
+    let file = files::create_private(to).map_err(refusal)?;
     let mut file = write(manifest, directory, file, halt).map_err(refusal)?;
     let bytes = file.stream_position().map_err(refusal)?;
     Ok(bytes)
@@ -135,7 +135,7 @@ impl Archive {
             if name != member.name.as_bytes() || entry.size != member.bytes {
                 return Err(wrong("another file than the manifest names"));
             }
-            let file = File::create_new(into.join(&member.name))?;
+            let file = files::create_private(&into.join(&member.name))?;
             let mut out = Hashing { inner: file, hash: Sha256::new() };
             io::copy(&mut entry.data, &mut out)?;
             out.inner.sync_all()?;

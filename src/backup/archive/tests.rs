@@ -142,9 +142,8 @@ fn a_backup_from_a_stranger_writes_nothing_but_what_it_may() {
     let plain = |name: &[u8], data: &'static [u8]| -> Line<'static> {
         (raw_header(name, EntryType::Regular, length(data), ""), data)
     };
-    let good_database = || -> Line<'_> {
-        (raw_header(DATABASE.as_bytes(), EntryType::Regular, length(&database), ""), &database)
-    };
+    let good_database =
+        || -> Line<'_> { (raw_header(DATABASE.as_bytes(), EntryType::Regular, length(&database), ""), &database) };
     let good = tar_of(&[told(), good_database(), plain(b"secret.key", b"a key")]);
     assert_eq!(taken(&sealed(home.path(), &good)).0.expect("the form itself is right"), manifest);
     let linked = |kind, link| -> Line<'static> { (raw_header(DATABASE.as_bytes(), kind, 0, link), b"") };

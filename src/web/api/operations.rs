@@ -68,9 +68,12 @@ pub async fn readyz(State(app): State<App>) -> Response {
     let backups = app.backups.clone();
     if let Ok(standing) = app.db.read(move |tx| backups.standing(tx)).await {
         // A warning, never a reason to answer nobody: people are served as well as ever.
-        components.insert("backup", serde_json::json!({
-            "status": standing.word(), "lastAt": standing.last_at, "snapshotAt": standing.snapshot_at,
-        }));
+        components.insert(
+            "backup",
+            serde_json::json!({
+                "status": standing.word(), "lastAt": standing.last_at, "snapshotAt": standing.snapshot_at,
+            }),
+        );
     }
     components.extend(app.matcher.components());
     let (status, code) =

@@ -49,9 +49,8 @@ fn page(
 /// `GET /admin`
 pub async fn home(State(app): State<App>, Pm(caller): Pm) -> Result<Response, Refusal> {
     let backups = app.backups.clone();
-    let read = app
-        .db
-        .read(move |tx| Ok((people::counts(tx)?, mail::depth(tx)?, jobs::depth(tx)?, backups.standing(tx)?)));
+    let read =
+        app.db.read(move |tx| Ok((people::counts(tx)?, mail::depth(tx)?, jobs::depth(tx)?, backups.standing(tx)?)));
     let (counts, letters, queue, standing) = read.await?;
     let plain = |label: &str, n: u64, href: Option<&str>| CountView {
         label: label.to_owned(),
