@@ -99,12 +99,13 @@ async fn a_backup_made_while_others_write_comes_back_and_answers_the_same() {
             }
             n
         });
+        let end = End(is_over);
         for number in 0..3 {
             let to = home.path().join(format!("{number}.tar.zst"));
             backup::make(&data, Some(&to), house.app.db.clock(), "test", &NEVER).expect("made beside the writer");
         }
         backup::make(&data, Some(&file), house.app.db.clock(), "test", &NEVER).expect("made beside the writer");
-        is_over.store(true, Ordering::SeqCst);
+        drop(end);
         writer.join().expect("it lives")
     });
     assert!(n_written > 0);
@@ -386,11 +387,50 @@ fn a_backup_is_made_beside_a_running_server_and_the_directory_rests_as_plain_fil
     assert_eq!(rows(&snapshot), rows(&home.path().join("tandem.db")), "the snapshot is as new as the rest");
 }
 
+/// Waits until it serves, and only then asks it to stop: before, nothing listens to the signal.
+#[cfg(unix)]
+fn stopped(server: Server) -> i32 {
+    assert!(server.get("/healthz").ends_with("ok"));
+    server.stop()
+}
+
+/// Writes to many pages at once, each of which tells which write was its last.
+#[cfg(unix)]
+fn write_related(tx: &Tx<'_>, n: u32) -> Result<()> {
+    tx.set_setting("test-newest", &n.to_string())?;
+    tx.set_setting(&format!("test-{:03}", n % 500), &format!("{n} {}", "x".repeat(1_000)))?;
+    event(tx)
+}
+
+/// How many of these pages are from another moment than the newest.
+#[cfg(unix)]
+fn n_unrelated(tx: &Tx<'_>) -> Result<u32> {
+    let Some(newest) = tx.setting("test-newest")? else { return Ok(0) };
+    let newest: u32 = newest.parse().expect("a number");
+    let mut n_wrong = 0;
+    for n in newest.saturating_sub(499).max(1)..=newest {
+        let held = tx.setting(&format!("test-{:03}", n % 500))?.unwrap_or_default();
+        n_wrong += u32::from(held.split(' ').next() != Some(n.to_string().as_str()));
+    }
+    let n_events: u32 = tx.query_row("select count(*) from events where address = 'test'", [], |row| row.get(0))?;
+    Ok(n_wrong + newest.abs_diff(n_events))
+}
+
+/// Ends a thread when the test is through with it, or has failed.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Copies a directory as somebody would who knows nothing of databases.
 #[cfg(unix)]
 fn copied(from: &Path, to: &Path) {
     // A file that goes while it is copied is no reason to stop.
-    drop(Command::new("cp").arg("-a").arg(from).arg(to).stderr(Stdio::null()).status().expect("cp runs"));
+    let ended = Command::new("cp").arg("-a").arg(from).arg(to).stderr(Stdio::null()).status().expect("cp runs");
+    assert!(ended.code().is_some_and(|code| code <= 1), "{ended:?}");
 }
 
 #[cfg(unix)]
@@ -410,21 +450,22 @@ fn a_directory_copied_while_it_is_written_to_starts_with_at_least_the_snapshot()
             let mut n = 0_u32;
             while !is_over.load(Ordering::SeqCst) {
                 n += 1;
-                let bulk = "x".repeat(usize::try_from(n % 7).expect("small") * 900);
-                db.write_here(|tx| {
-                    tx.set_setting(&format!("test-{}", n % 500), &bulk)?;
-                    (0..n % 20).try_for_each(|_| event(tx))
-                })
-                .expect("written");
+                db.write_here(|tx| write_related(tx, n)).expect("written");
                 if n % 60 == 0 {
                     backups.refresh_snapshot(&NEVER);
                 }
             }
         });
+        // Whatever becomes of the copies, the writer must end.
+        let _end = End(is_over);
         for number in 0..n_copies {
-            copied(&data, &copies.path().join(number.to_string()));
+            let to = copies.path().join(number.to_string());
+            match number % 3 {
+                0 => copied(&data, &to),
+                1 => copied_slowly(&data, &to, ["tandem.db", "tandem.db-wal"]),
+                _ => copied_slowly(&data, &to, ["tandem.db-wal", "tandem.db"]),
+            }
         }
-        is_over.store(true, Ordering::SeqCst);
     });
     let mut n_recovered = 0;
     for number in 0..n_copies {
@@ -433,6 +474,8 @@ fn a_directory_copied_while_it_is_written_to_starts_with_at_least_the_snapshot()
         let outcome = backup::recover(&directory, &Clock::System);
         n_recovered += u32::from(outcome.unwrap_or_else(|it| panic!("{number}: {it} {:?}", it.cause())).is_some());
         let db = tandem::db::Db::open(&directory, Clock::System, 1).expect("it starts");
+        let n_mixed = db.read_here(n_unrelated).expect("read");
+        assert_eq!(n_mixed, 0, "{number}: of two moments");
         db.checkpoint().expect("folded in");
         drop(db);
         let found = copy::check(&directory.join("tandem.db"), Depth::Full).expect("whole").counts;
@@ -441,6 +484,16 @@ fn a_directory_copied_while_it_is_written_to_starts_with_at_least_the_snapshot()
         }
     }
     println!("{n_recovered} of {n_copies} copies were torn and started from the snapshot");
+}
+
+/// The same over a slow line: seconds of writing lie between one file and the next. Another program copies, because a
+/// process that closes a database's file itself lets go of SQLite's locks on it.
+#[cfg(unix)]
+fn copied_slowly(from: &Path, to: &Path, order: [&str; 2]) {
+    let script = r#"mkdir "$2"; cp -a "$1/snapshot" "$2/"; cp -a "$1/$3" "$2/"; sleep 0.3; cp -a "$1/$4" "$2/""#;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "sh"]).arg(from).arg(to).args(order).stderr(Stdio::null());
+    assert!(shell.status().expect("sh runs").code().is_some_and(|code| code <= 1));
 }
 
 #[cfg(unix)]
@@ -452,8 +505,7 @@ fn a_torn_database_is_named_left_alone_and_recovered_when_told() {
     for name in ["tandem.db", "keywords"] {
         std::fs::rename(home.path().join(name), data.join(name)).expect("moved");
     }
-    let server = Server::start(&data, &["serve", "--listen", "127.0.0.1:0"]);
-    assert_eq!(server.stop(), 0);
+    assert_eq!(stopped(Server::start(&data, &["serve", "--listen", "127.0.0.1:0"])), 0);
     let path = data.join("tandem.db");
     let whole = std::fs::read(&path).expect("read");
     let torn_in = |how: &dyn Fn(&mut Vec<u8>)| {
@@ -474,8 +526,7 @@ fn a_torn_database_is_named_left_alone_and_recovered_when_told() {
         assert!(run.code == 1 && run.err.contains("serve --recover"), "{what}: {}", run.err);
         assert_eq!(std::fs::read(&path).expect("there"), torn, "{what}: left untouched");
         let server = Server::start_telling(&data, &["serve", "--recover", "--listen", "127.0.0.1:0"], "Tandem listens");
-        assert!(server.get("/healthz").ends_with("ok"), "{what}");
-        assert_eq!(server.stop(), 0, "{what}");
+        assert_eq!(stopped(server), 0, "{what}");
         let aside: Vec<_> = contents(&data)
             .into_iter()
             .filter(|(path, bytes)| path.to_string_lossy().contains("/damaged-") && *bytes == torn)
@@ -485,7 +536,7 @@ fn a_torn_database_is_named_left_alone_and_recovered_when_told() {
         assert_eq!(answer["matches"][0]["name"], "ada", "{what}");
     }
     let server = Server::start_telling(&data, &["serve", "--recover", "--listen", "127.0.0.1:0"], "Tandem listens");
-    assert_eq!(server.stop(), 0, "a whole database needs no recovery");
+    assert_eq!(stopped(server), 0, "a whole database needs no recovery");
     std::fs::remove_dir_all(data.join("snapshot")).expect("removed");
     torn_in(&|bytes| bytes.truncate(5_000));
     let run = in_directory(&data, &["serve", "--recover", "--listen", "127.0.0.1:0"], "");
