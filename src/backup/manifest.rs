@@ -106,7 +106,7 @@ impl Manifest {
 pub(super) fn is_key(name: &str) -> bool {
     let is_plain = name.starts_with(|first: char| first.is_ascii_alphanumeric())
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter));
-    is_plain && name.len() <= 64 && (name.ends_with(".key") || name.ends_with(".pem"))
+    is_plain && name.len() <= 64 && matches!(name.rsplit_once('.'), Some((_, "key" | "pem")))
 }
 
 /// The refusal of a file that cannot be restored.

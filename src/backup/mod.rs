@@ -30,7 +30,7 @@ pub use keeper::Keeper;
 pub use make::{Made, make};
 pub use manifest::{Manifest, Member};
 pub use restore::{Restored, restore, verify};
-pub use snapshot::{Recovered, Snapshot, is_recoverable, recover};
+pub use snapshot::{Recovered, Snapshot, is_recoverable, recover, take_as_is};
 
 /// The setting that remembers how the last backup went.
 const RECORD: &str = "backup_record";

@@ -107,9 +107,21 @@ pub fn recover(data: &Path, clock: &Clock) -> Result<Option<Recovered>> {
     Ok(Some(Recovered { census, made_at, aside }))
 }
 
+/// Takes a database that was copied with its log for what it is: only whoever copied it knows that nothing wrote to it
+/// meanwhile. It must be sound all the same.
+///
+/// # Errors
+/// `damaged_database`; `directory_locked`; what else stands in the way.
+pub fn take_as_is(data: &Path, clock: &Clock) -> Result<()> {
+    let _lock = DirectoryLock::take(data, "serve --recover")?;
+    copy::check(&data.join(DATABASE), Depth::Full)?;
+    copy::count_at_rest(&data.join(DATABASE))?;
+    Db::open(data, clock.clone(), 1).map(drop)
+}
+
 /// Whether a refusal to open the database is one that starting from the snapshot mends.
 pub fn is_recoverable(refusal: &Error) -> bool {
-    ["database_torn", "database_unusable", "database_missing"].contains(&refusal.code)
+    ["database_torn", "database_copied", "database_unusable", "database_missing"].contains(&refusal.code)
 }
 
 /// The indexes go with the database that they are copies of: the snapshot is older than they are.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -32,9 +32,19 @@ pub(super) struct Args {
     /// Logs for people (text) or machines (json)
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// Start from the snapshot in the data directory, where the database is damaged or torn
-    #[arg(long)]
-    recover: bool,
+    /// Where the database is damaged or was copied while Tandem ran, start from the snapshot beside it; as-is takes
+    /// one that was copied with its log when Tandem did not run
+    #[arg(long, value_name = "FROM", num_args = 0..=1, default_missing_value = "snapshot")]
+    recover: Option<Start>,
+}
+
+/// What to start from.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Start {
+    /// The proven copy in snapshot/.
+    Snapshot,
+    /// The database as it was copied.
+    AsIs,
 }
 
 pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
@@ -45,8 +55,10 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
         let listener = listen(config.server.listen, 0).await?;
         let address = listener.local_addr().or_internal("reading the address")?;
         config.server.listen = address;
-        if args.recover {
-            recover(&config)?;
+        match args.recover {
+            Some(Start::Snapshot) => recover(&config)?,
+            Some(Start::AsIs) => backup::take_as_is(&config.data_dir, &Clock::System)?,
+            None => {}
         }
         let app = open(config)?;
         refuse_open_demo(&app, &listener)?;

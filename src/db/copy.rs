@@ -182,12 +182,14 @@ fn damaged(problem: &str) -> Error {
 }
 
 /// Which file this is, as long as it stays where it is: a copy of it is another. `None` where the system cannot tell.
+/// The device is no part of it, because its number may be another after each start of the machine.
 pub(super) fn home(path: &Path) -> Result<Option<String>> {
     let metadata = std::fs::metadata(path).or_internal("looking at tandem.db")?;
     #[cfg(unix)]
     let home = {
         use std::os::unix::fs::MetadataExt;
-        Some(format!("{}:{}", metadata.dev(), metadata.ino()))
+        let born = metadata.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        Some(format!("{}:{}", metadata.ino(), born.map_or(0, |at| at.as_nanos())))
     };
     #[cfg(not(unix))]
     let home = {

