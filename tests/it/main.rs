@@ -10,6 +10,7 @@ mod booking_pages;
 mod booking_races;
 mod booking_servers;
 mod browser;
+mod copies;
 mod forms;
 mod guessing;
 mod held_sessions;
