@@ -70,7 +70,7 @@ fn a_directory_copied_while_it_is_written_to_starts_with_at_least_the_snapshot()
             while !is_over.load(Ordering::SeqCst) {
                 n += 1;
                 db.write_here(|tx| write_related(tx, n)).expect("written");
-                if n % 60 == 0 {
+                if n.is_multiple_of(60) {
                     backups.refresh_snapshot(&NEVER);
                 }
             }
@@ -140,6 +140,10 @@ fn copied_slowly(from: &Path, to: &Path, order: [&str; 2]) {
     assert!(shell.status().expect("sh runs").code().is_some_and(|code| code <= 1));
 }
 
+/// What became of the bytes of a database.
+#[cfg(unix)]
+type Tear<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 #[cfg(unix)]
 #[test]
 fn a_torn_database_is_named_left_alone_and_recovered_when_told() {
@@ -158,7 +162,7 @@ fn a_torn_database_is_named_left_alone_and_recovered_when_told() {
         std::fs::write(&path, &bytes).expect("written");
         bytes
     };
-    let tears: [(&str, &dyn Fn(&mut Vec<u8>)); 4] = [
+    let tears: [(&str, Tear<'_>); 4] = [
         ("cut short", &|bytes| bytes.truncate(bytes.len() / 2)),
         ("a page of noise", &|bytes| bytes[8_192..12_288].fill(0xA5)),
         ("no header", &|bytes| bytes[..100].fill(0)),
