@@ -126,6 +126,7 @@ impl Archive {
         let mut file = File::open(&self.path).map_err(|cause| unfit("it is gone", cause))?;
         let packed = file.metadata().or_internal("looking at the backup")?.len().saturating_sub(SEAL_BYTES);
         let mut awaited = self.manifest.files.iter();
+        let never = AtomicBool::new(false);
         read_through(&mut file, packed, |name, is_first, entry| {
             if is_first {
                 return Ok(true);
@@ -136,9 +137,10 @@ impl Archive {
                 return Err(wrong("another file than the manifest names"));
             }
             let file = files::create_private(&into.join(&member.name))?;
-            let mut out = Hashing { inner: file, hash: Sha256::new() };
+            let steady = Steady { file, n_unsynced: 0, halt: &never };
+            let mut out = Hashing { inner: steady, hash: Sha256::new() };
             io::copy(&mut entry.data, &mut out)?;
-            out.inner.sync_all()?;
+            out.inner.file.sync_all()?;
             if hex(&out.hash.finalize()) != member.sha256 {
                 return Err(wrong("a file is not what the manifest says"));
             }
