@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::accounts::Passwords;
 use crate::accounts::oidc::{PATIENCE, Providers};
 use crate::accounts::photos::Photos;
+use crate::backup::Backups;
 use crate::booking::Rules;
 use crate::clock::Clock;
 use crate::config::{Config, Tier};
@@ -48,6 +49,8 @@ pub struct App {
     pub uploads: Uploads,
     /// Other places that people may sign in with.
     pub providers: Arc<Providers>,
+    /// Makes backups and snapshots.
+    pub backups: Arc<Backups>,
     /// The demo program's accounts, where this is the demo.
     pub demo: Option<Arc<Demo>>,
     lock: Arc<DirectoryLock>,
@@ -94,6 +97,7 @@ impl App {
         let photos = Photos::default();
         let hook_post = hooks::Post::new(config.hooks.allow_private);
         let uploads = Uploads::open(&config.data_dir)?;
+        let backups = Arc::new(Backups::of(&config, &db));
         Ok(Self {
             config: Arc::new(config),
             db,
@@ -106,6 +110,7 @@ impl App {
             photos,
             uploads,
             providers,
+            backups,
             demo,
             lock,
         })

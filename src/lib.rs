@@ -21,6 +21,8 @@
 //! | [`hooks`] | other programs are told what happens, once for each event, signed; it follows the audit log | call an address inside anybody's network, unless told to |
 //! | [`books`] | all that a program owns, out to files and in again, the same byte for byte | hold a secret, or write a letter |
 //! | [`upkeep`] | how the parts stand, figures when asked for, the daily sweep | take away what a room has not given up |
+//! | [`sync`] | people from files and signed deliveries; every good line in, every bad one named | apply half of anything |
+//! | [`backup`] | backups that were restored on trial, a snapshot in the directory, the ways back | remove what was there |
 //! | [`web`] | pages and JSON; the only room that names axum, http or maud | hold rules |
 //! | [`worker`] | claims jobs and hands each to its room | lose one |
 //! | [`cli`] | one file a command | hold rules |
@@ -28,9 +30,9 @@
 //!
 //! # Which way the doors open
 //!
-//! `edges (cli, web, worker, upkeep, app, demo) -> books -> features (matching, booking, sync, hooks) -> people (mentors
-//! -> accounts) -> carriers (mail, jobs, audit) -> floor (db, meters, config, clock, ids, unseen, error)`. Features never
-//! use each other; `books` puts what booking and sync keep together into files. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
+//! `edges (cli, web, worker, upkeep, backup, app, demo) -> books -> features (matching, booking, sync, hooks) -> people
+//! (mentors -> accounts) -> carriers (mail, jobs, audit) -> floor (db, meters, config, clock, ids, unseen, error). Features
+//! never use each other; `books` puts what booking and sync keep together into files. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
 //! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
 //!
 //! # Three ways through it
@@ -49,6 +51,7 @@
 pub mod accounts;
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod booking;
 pub mod books;
 pub mod cli;

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Each opens the house, calls a verb and prints.
 
 mod admin;
+mod backup;
 mod bench;
 mod config;
 mod demo;
@@ -15,6 +16,7 @@ mod matches;
 mod notify;
 mod progress;
 mod reindex;
+mod restore;
 mod serve;
 mod sync;
 
@@ -69,6 +71,10 @@ enum Command {
     /// Accounts of those who run Tandem
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Makes a backup and proves it; a server may be running meanwhile
+    Backup(backup::Args),
+    /// Brings a backup back, once all of it is proven
+    Restore(restore::Args),
     /// Makes the indexes anew from the database
     Reindex(reindex::Args),
     /// Says what is wrong with this Tandem, and what mends it
@@ -120,6 +126,8 @@ fn run(cli: Cli) -> Result<()> {
         Command::Eval(args) => eval::run(flags, &args),
         Command::Bench(command) => bench::run(flags, command),
         Command::Admin(command) => admin::run(flags, command),
+        Command::Backup(args) => backup::run(&flags, args),
+        Command::Restore(args) => restore::run(&flags, args),
         Command::Reindex(args) => reindex::run(flags, args),
         Command::Doctor(args) => doctor::run(flags, args),
         Command::Health(args) => health::run(flags, args),

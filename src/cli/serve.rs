@@ -1,13 +1,14 @@
 //! `tandem serve`: listens, answers, and stops without losing anything.
 
 use std::future::IntoFuture;
-use std::io::Write as _;
+use std::io::{IsTerminal, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use tokio::sync::watch;
 
 use super::listen::Listener;
@@ -15,12 +16,14 @@ use super::notify::{self, Notifier};
 use super::say;
 use crate::accounts::{self, NewUser, Role, people};
 use crate::app::App;
+use crate::backup::{self, Keeper};
 use crate::clock::Clock;
 use crate::config::{Config, Flags, Listen, Server};
 use crate::error::{Error, OrInternal, Result};
 use crate::jobs;
 use crate::mail::Letterhead;
 use crate::web;
+use crate::worker::Workers;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -30,6 +33,19 @@ pub(super) struct Args {
     /// Logs for people (text) or machines (json)
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
+    /// Where the database is damaged or was copied while Tandem ran, start from the snapshot beside it; as-is takes
+    /// one that was copied with its log when Tandem did not run
+    #[arg(long, value_name = "FROM", num_args = 0..=1, default_missing_value = "snapshot")]
+    recover: Option<Start>,
+}
+
+/// What to start from.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Start {
+    /// The proven copy in snapshot/.
+    Snapshot,
+    /// The database as it was copied.
+    AsIs,
 }
 
 pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
@@ -39,7 +55,12 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
         // The port is taken first: a second server fails before it touches anything.
         let listener = Listener::open(&config.server).await?;
         config.server.listen = listener.listens().or_internal("reading the address")?;
-        let app = App::open(config, Clock::System, "serve")?;
+        match args.recover {
+            Some(Start::Snapshot) => recover(&config)?,
+            Some(Start::AsIs) => backup::take_as_is(&config.data_dir, &Clock::System)?,
+            None => {}
+        }
+        let app = open(config)?;
         refuse_open_demo(&app)?;
         say(&format!("Tandem listens on {}", place(&app.config.server)))?;
         first_admin(&app)?;
@@ -53,6 +74,40 @@ fn place(server: &Server) -> String {
         (Listen::Address(address), Some(_)) => format!("https://{address}"),
         (Listen::Address(address), None) => format!("http://{address}"),
     }
+}
+
+/// Opens the house. Where the database cannot be used, whoever sits at the terminal is asked what to do.
+fn open(config: Config) -> Result<App> {
+    match App::open(config.clone(), Clock::System, "serve") {
+        Err(refusal) if backup::is_recoverable(&refusal) && is_agreed_to(&refusal)? => {
+            recover(&config)?;
+            App::open(config, Clock::System, "serve")
+        }
+        outcome => outcome,
+    }
+}
+
+/// Nobody is asked where nobody can answer.
+fn is_agreed_to(refusal: &Error) -> Result<bool> {
+    let input = std::io::stdin();
+    if !input.is_terminal() || !std::io::stdout().is_terminal() {
+        return Ok(false);
+    }
+    say(&format!("{refusal}"))?;
+    say("Start from the snapshot now, and keep the damaged file aside? Type yes:")?;
+    let mut line = String::new();
+    input.read_line(&mut line).or_internal("reading the answer")?;
+    Ok(line.trim() == "yes")
+}
+
+/// Starts from the snapshot, and says what that means; a database that is whole is left alone.
+fn recover(config: &Config) -> Result<()> {
+    let Some(done) = backup::recover(&config.data_dir, &Clock::System)? else {
+        return say("The database is whole: there is nothing to recover from.");
+    };
+    let from = done.made_at.map_or_else(String::new, |at| format!(" of {at}"));
+    say(&format!("The database could not be used. Tandem starts from the snapshot{from};"))?;
+    say(&format!("what was written after it is missing. The damaged files lie in {}.", done.aside.display()))
 }
 
 /// The runtime that requests are answered on.
@@ -115,6 +170,8 @@ pub(super) async fn serve(app: App, listener: Listener) -> Result<()> {
     let manager = Notifier::of_environment().map(Arc::new);
     // A connection that is tapped tells where it comes from, whatever it is.
     let listener = listener.tap_io(|_| ());
+    let backups = app.backups.clone();
+    let keeper = tokio::task::spawn_blocking(move || backups.keep()).await.or_internal("starting the backups")??;
     let router = web::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let (stop, mut stopping) = watch::channel(false);
     let told = manager.clone();
@@ -142,12 +199,7 @@ pub(super) async fn serve(app: App, listener: Listener) -> Result<()> {
         outcome = server.into_future() => outcome.or_internal("serving")?,
         () = drained => tracing::warn!("some requests did not end in time and were cut off"),
     }
-    tokio::task::spawn_blocking(move || {
-        workers.stop();
-        app.rest()
-    })
-    .await
-    .or_internal("coming to rest")??;
+    tokio::task::spawn_blocking(move || come_to_rest(&app, workers, keeper)).await.or_internal("coming to rest")??;
     tracing::info!("stopped");
     Ok(())
 }
@@ -165,6 +217,16 @@ async fn give_signs(manager: Arc<Notifier>, app: App) {
             manager.tell(notify::WATCHDOG);
         }
     }
+}
+
+/// Lets go of everything in the order that loses nothing.
+fn come_to_rest(app: &App, workers: Workers, keeper: Keeper) -> Result<()> {
+    workers.stop();
+    keeper.stop();
+    app.rest()?;
+    // Last of all, when nothing writes any more: the stopped directory holds its newest state twice.
+    app.backups.refresh_snapshot(&AtomicBool::new(false));
+    Ok(())
 }
 
 /// Resolves on Ctrl-C and on SIGTERM.

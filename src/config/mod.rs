@@ -58,6 +58,8 @@ pub struct Config {
     pub limits: Limits,
     /// Background work.
     pub worker: Worker,
+    /// Backups and the snapshot.
+    pub backup: Backup,
     /// Logs.
     pub log: Log,
 }
@@ -275,6 +277,20 @@ pub struct Worker {
     pub threads: usize,
 }
 
+/// `[backup]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// Hours between two backups that Tandem makes by itself; 0 is never.
+    pub every_hours: u32,
+    /// Backups kept in each place.
+    pub keep: u32,
+    /// A second place for them, or empty.
+    pub also_to: PathBuf,
+    /// Minutes between two snapshots in the data directory.
+    pub snapshot_minutes: u32,
+}
+
 /// `[log]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -422,6 +438,13 @@ impl Config {
         let room = &booking.meeting_url;
         let is_room = room.is_empty() || (room.starts_with("https://") && room.contains("{code}"));
         demand("booking.meeting_url", is_room, "must start with https:// and hold {code}, or be empty");
+        let backup = &self.backup;
+        demand("backup.every_hours", backup.every_hours <= 24 * 31, "must be at most 744");
+        demand("backup.keep", (1..=1_000).contains(&backup.keep), "must be a number from 1 to 1000");
+        let is_in_data = backup.also_to.starts_with(&self.data_dir);
+        demand("backup.also_to", !is_in_data, "must be outside the data directory, or empty");
+        let minutes = backup.snapshot_minutes;
+        demand("backup.snapshot_minutes", (1..=10_080).contains(&minutes), "must be a number from 1 to 10080");
         let from = &self.mail.from;
         let is_sender = from.contains('@') && !from.contains(char::is_control);
         demand("mail.keep_days", self.mail.keep_days > 0, "must be at least 1");

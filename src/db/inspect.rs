@@ -37,8 +37,3 @@ pub fn inspect<T>(directory: &Path, clock: &Clock, look: impl FnOnce(&Tx<'_>) ->
     let transaction = connection.transaction()?;
     look(&Tx::new(&transaction, clock.now()))
 }
-
-/// The number of the newest schema that this binary knows.
-pub fn newest_schema() -> i64 {
-    i64::try_from(open::MIGRATIONS.len()).unwrap_or(i64::MAX)
-}

@@ -1,12 +1,15 @@
 //! The one SQLite file: one writer, many readers, numbered migrations, the lock on the data
 //! directory. It knows no table of the rooms but `changes` and `settings`, and never retries.
 
+pub mod copy;
+pub mod files;
 mod inspect;
 mod lock;
 mod open;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -18,8 +21,9 @@ use crate::error::{Error, OrInternal, Result};
 use crate::ids::MentorNo;
 use crate::meters::Meters;
 
-pub use inspect::{check_sqlite, inspect, newest_schema};
+pub use inspect::{check_sqlite, inspect};
 pub use lock::DirectoryLock;
+pub use open::{DATABASE, READY, RESTORING, SNAPSHOT, newest_schema};
 
 /// How long one connection waits for another to finish writing.
 const BUSY_TIMEOUT_MS: u64 = 5_000;
@@ -89,6 +93,8 @@ struct Inner {
     writer: Mutex<Connection>,
     after_change: OnceLock<Box<dyn Fn() + Send + Sync>>,
     meters: Meters,
+    /// Write transactions committed since it was opened.
+    n_writes: AtomicU64,
 }
 
 impl Db {
@@ -99,7 +105,7 @@ impl Db {
     /// to be trusted; each with a sentence for the operator.
     pub fn open(directory: &Path, clock: Clock, n_readers: u32) -> Result<Self> {
         open::check_sqlite(rusqlite::version_number())?;
-        let path = directory.join("tandem.db");
+        let path = directory.join(DATABASE);
         let writer = open::writer(&path)?;
         let manager = SqliteConnectionManager::file(&path)
             .with_flags(rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX)
@@ -111,8 +117,16 @@ impl Db {
             .or_internal("opening the readers of tandem.db")?;
         let id = open::database_id(&writer)?;
         let after_change = OnceLock::new();
-        let (writer, meters) = (Mutex::new(writer), Meters::new());
-        Ok(Self(Arc::new(Inner { path, clock, id, readers, writer, after_change, meters })))
+        Ok(Self(Arc::new(Inner {
+            path,
+            clock,
+            id,
+            writer: Mutex::new(writer),
+            readers,
+            after_change,
+            meters: Meters::new(),
+            n_writes: AtomicU64::new(0),
+        })))
     }
 
     /// The identity of this database, made once when it was created; copies of it share it.
@@ -133,6 +147,11 @@ impl Db {
     /// The data directory that this database lives in.
     pub fn directory(&self) -> &Path {
         self.0.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// How many write transactions were committed since it was opened: while this stays, so does the database.
+    pub fn n_writes(&self) -> u64 {
+        self.0.n_writes.load(Ordering::SeqCst)
     }
 
     /// Calls `follow` after every commit that wrote to the change log, before the write returns.
@@ -170,6 +189,7 @@ impl Db {
             let result = work(&tx)?;
             let has_changed = tx.has_changed.get();
             transaction.commit()?;
+            self.0.n_writes.fetch_add(1, Ordering::SeqCst);
             (result, has_changed, waited)
         };
         self.0.meters.wrote(waited, asked.elapsed().saturating_sub(waited));

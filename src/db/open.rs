@@ -1,13 +1,33 @@
-//! Opening `tandem.db`: pragmas, identity, refusals, migrations. It never repairs anything.
+//! Opening `tandem.db`: identity, proof that it is whole, pragmas, migrations. It never repairs anything; a file that
+//! is damaged, missing or half restored is refused with the way out, and an upgrade takes a proven copy first.
 
 use std::path::Path;
 
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
-use rusqlite_migration::{M, Migrations};
+use rusqlite_migration::{HookError, M, Migrations};
 
-use super::BUSY_TIMEOUT_MS;
+use super::copy::{self, Depth};
+use super::{BUSY_TIMEOUT_MS, files};
 use crate::error::{Error, OrInternal, Result};
+
+/// The database's name in its directory, and in the directory of the snapshot.
+pub const DATABASE: &str = "tandem.db";
+
+/// Where in the data directory the newest proven copy lies, and the copies taken before upgrades.
+pub const SNAPSHOT: &str = "snapshot";
+
+/// Where in the data directory a restored database waits until it is proven.
+pub const RESTORING: &str = "restoring";
+
+/// In there: all of it is proven, and it is being moved into place.
+pub const READY: &str = "ready";
+
+/// The setting that names the file that passed the full check: a copy of it is another file, and is looked at anew.
+const HOME: &str = "home";
+
+/// Room beside the copy and the changed pages of an upgrade.
+const SPARE_ROOM: u64 = 16 * 1024 * 1024;
 
 /// "TNDM": written into the file's header so that `file` and other programs can tell what it is.
 const APPLICATION_ID: i32 = 0x544E_444D;
@@ -38,10 +58,16 @@ pub(super) fn check_sqlite(version: i32) -> Result<()> {
 
 /// Opens the one writer, creating and migrating the file as needed.
 pub(super) fn writer(path: &Path) -> Result<Connection> {
+    refuse_unfinished(path)?;
+    let has_log = std::fs::metadata(path.with_file_name("tandem.db-wal")).is_ok_and(|log| log.len() > 0);
     let mut connection = Connection::open(path).map_err(|cause| cannot_open(path, cause))?;
     prepare(&mut connection).map_err(|cause| cannot_open(path, cause))?;
     let found = identity(&connection).map_err(|cause| cannot_open(path, cause))?;
     check_identity(&found)?;
+    let home = copy::home(path)?;
+    if found.n_tables > 0 {
+        prove(&connection, path, home.as_deref(), has_log)?;
+    }
     connection.pragma_update(None, "journal_mode", "wal").map_err(|cause| cannot_open(path, cause))?;
     // A confirmed booking is a promise: it must survive a power cut.
     connection.pragma_update(None, "synchronous", "full")?;
@@ -50,8 +76,93 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     if found.application != APPLICATION_ID {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
-    migrate(&mut connection)?;
+    upgrade(&mut connection, path, &found, MIGRATIONS)?;
+    if let Some(home) = home {
+        note_home(&connection, &home)?;
+    }
     Ok(connection)
+}
+
+/// Refuses a directory whose database is not there although there was one: an empty one in its place would look like
+/// a loss of everything.
+fn refuse_unfinished(path: &Path) -> Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    if directory.join(RESTORING).join(READY).exists() {
+        return Err(Error::operator(
+            "restore_interrupted",
+            format!(
+                "A restore into {} was cut off before its end. Run `tandem restore FILE --replace` again; what was there before lies in a directory named replaced-….",
+                directory.display()
+            ),
+        ));
+    }
+    let is_empty = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
+    if is_empty && directory.join(SNAPSHOT).join(DATABASE).exists() {
+        return Err(Error::operator(
+            "database_missing",
+            format!("{} is not there, or is empty, although it was. {}", path.display(), way_back(path)),
+        ));
+    }
+    Ok(())
+}
+
+/// Looks at the whole file before anything is read from it. Where it is the very file that was opened before, the log
+/// beside it makes it whole whatever happened, and the quick check is enough. A file that was copied here gets the full
+/// one. A copy with a log beside it was made while Tandem ran, or after it died: file and log may be of two moments,
+/// which no check sees (measured over a slow line: about one copy in a hundred passed them all), so only a person can say what it is worth.
+fn prove(connection: &Connection, path: &Path, home: Option<&str>, has_log: bool) -> Result<()> {
+    let noted: Option<String> = connection
+        .query_row("select value from settings where key = :key", rusqlite::named_params! { ":key": HOME }, |row| {
+            row.get(0)
+        })
+        .ok();
+    let is_copy = home.is_some() && noted.is_some() && noted.as_deref() != home;
+    let depth = if home.is_some() && noted.as_deref() == home { Depth::Quick } else { Depth::Full };
+    if let Some(problem) = copy::problem(connection, depth).map_err(|cause| cannot_open(path, cause))? {
+        return Err(torn(path).because(anyhow::anyhow!(problem)));
+    }
+    if is_copy && has_log { Err(copied(path)) } else { Ok(()) }
+}
+
+fn copied(path: &Path) -> Error {
+    Error::operator(
+        "database_copied",
+        format!(
+            "{} was copied with its log while Tandem ran, or after it died, so it may be of two moments. It was left untouched. {} If Tandem did not run while it was copied, `tandem serve --recover as-is` takes it as it is.",
+            path.display(),
+            way_back(path)
+        ),
+    )
+}
+
+fn note_home(connection: &Connection, home: &str) -> Result<()> {
+    connection.execute(
+        "insert into settings (key, value) values (:key, :home)
+         on conflict (key) do update set value = excluded.value where value <> excluded.value",
+        rusqlite::named_params! { ":key": HOME, ":home": home },
+    )?;
+    Ok(())
+}
+
+fn torn(path: &Path) -> Error {
+    Error::operator(
+        "database_torn",
+        format!(
+            "{} is damaged, or was copied while Tandem wrote to it. It was left untouched. {}",
+            path.display(),
+            way_back(path)
+        ),
+    )
+}
+
+/// What to do about a database that cannot be used.
+fn way_back(path: &Path) -> &'static str {
+    let snapshot = path.with_file_name(SNAPSHOT).join(DATABASE);
+    if snapshot.exists() {
+        "`tandem serve --recover` starts from the proven copy in snapshot/ and keeps the damaged file; or restore a backup with `tandem restore FILE --replace`."
+    } else {
+        "Restore a backup with `tandem restore FILE --replace`, or move the file away to start anew."
+    }
 }
 
 /// Sets up a reader of the pool.
@@ -101,7 +212,7 @@ pub(super) fn check_identity(found: &Identity) -> Result<()> {
         ));
     }
     let version = found.version;
-    let newest = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
+    let newest = newest_schema();
     if version > newest {
         return Err(Error::operator(
             "newer_database",
@@ -113,22 +224,83 @@ pub(super) fn check_identity(found: &Identity) -> Result<()> {
     Ok(())
 }
 
-fn migrate(connection: &mut Connection) -> Result<()> {
-    Migrations::new(MIGRATIONS.iter().map(|sql| M::up(sql)).collect())
-        .to_latest(connection)
-        .or_internal("bringing tandem.db to this version's schema")
+/// The schema that this binary brings databases to.
+pub fn newest_schema() -> i32 {
+    i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
+}
+
+/// Brings the database to the newest of `migrations`: all of them and the proof that it is sound after, or nothing. A
+/// database that is not empty is copied first, and the copy proven.
+pub(super) fn upgrade(
+    connection: &mut Connection,
+    path: &Path,
+    found: &Identity,
+    migrations: &'static [&'static str],
+) -> Result<()> {
+    let newest = migrations.len();
+    let is_behind = usize::try_from(found.version).is_ok_and(|version| version < newest);
+    if !is_behind || found.n_tables == 0 {
+        return migrate(connection, migrations, false).or_internal("making the tables of tandem.db");
+    }
+    let before = format!("{SNAPSHOT}/before-schema-{newest}.db");
+    tracing::info!(from = found.version, to = newest, "upgrading the database; a copy goes to {before}");
+    let kept = path.with_file_name(&before);
+    keep_before(path, &kept)?;
+    migrate(connection, migrations, true).map_err(|cause| {
+        Error::operator(
+            "upgrade_failed",
+            format!(
+                "{} could not be brought from schema {} to {newest}. All of it was undone: the database is as it was. Go on with the Tandem you had before; a proven copy from before lies in {}.",
+                path.display(),
+                found.version,
+                kept.display()
+            ),
+        )
+        .because(cause)
+    })
+}
+
+fn keep_before(path: &Path, kept: &Path) -> Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    let bytes = size(path) + size(&path.with_file_name("tandem.db-wal"));
+    let free = files::free_space(directory).or_internal("asking for the free space")?;
+    files::demand_room("Upgrading the database", bytes * 2 + SPARE_ROOM, free)?;
+    let place = directory.join(SNAPSHOT);
+    std::fs::create_dir_all(&place).map_err(|cause| files::refusal("The copy before the upgrade", cause))?;
+    files::sweep(&place, files::UNFINISHED).map_err(|cause| files::refusal("The copy before the upgrade", cause))?;
+    let partial = place.join(format!("{}before", files::UNFINISHED));
+    copy::copy(path, &partial, &false.into())?;
+    files::put_in_place(&partial, kept).map_err(|cause| files::refusal("The copy before the upgrade", cause))
+}
+
+/// All in one transaction, with the proof of what came out where there were rows before.
+fn migrate(
+    connection: &mut Connection,
+    migrations: &'static [&'static str],
+    has_rows: bool,
+) -> Result<(), rusqlite_migration::Error> {
+    let mut steps: Vec<M<'_>> = migrations.iter().map(|sql| M::up(sql)).collect();
+    if has_rows && let (Some(last), Some(sql)) = (steps.last_mut(), migrations.last()) {
+        *last = M::up_with_hook(sql, |tx: &rusqlite::Transaction<'_>| match copy::problem(tx, Depth::Quick)? {
+            None => Ok(()),
+            Some(problem) => Err(HookError::Hook(problem)),
+        });
+    }
+    Migrations::new(steps).to_latest(connection)
 }
 
 pub(super) fn cannot_open(path: &Path, cause: rusqlite::Error) -> Error {
     let refusal = match cause.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => {
-            "is not a database, or is damaged. It was left untouched: restore a backup, or move it away to start anew"
+            format!("is not a database, or is damaged. It was left untouched. {}", way_back(path))
         }
-        Some(rusqlite::ErrorCode::DiskFull) => "cannot be opened: the disk is full",
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => return torn(path).because(cause),
+        Some(rusqlite::ErrorCode::DiskFull) => "cannot be opened: the disk is full.".to_owned(),
         Some(
             rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied | rusqlite::ErrorCode::CannotOpen,
-        ) => "cannot be opened for writing: check who owns the data directory",
-        _ => "cannot be opened",
+        ) => "cannot be opened for writing: check who owns the data directory.".to_owned(),
+        _ => "cannot be opened.".to_owned(),
     };
-    Error::operator("database_unusable", format!("{} {refusal}.", path.display())).because(cause)
+    Error::operator("database_unusable", format!("{} {refusal}", path.display())).because(cause)
 }

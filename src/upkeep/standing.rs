@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{State, machine};
+use crate::backup::Backups;
 use crate::db::Db;
 use crate::jobs;
 use crate::mail::{self, Post};
@@ -53,8 +54,9 @@ fn part(name: &'static str, trouble: Option<(State, String)>, figures: Value) ->
 }
 
 /// All of them. Blocks for some reads: call it off the async threads.
-pub fn components(db: &Db, matcher: &Matcher, post: &Post) -> Vec<Component> {
+pub fn components(db: &Db, matcher: &Matcher, post: &Post, backups: &Backups) -> Vec<Component> {
     let mut all = of_database(db, post);
+    all.extend(of_backups(db, backups));
     all.extend(of_matching(matcher));
     all.push(workers(db));
     all.extend(disk(db));
@@ -81,6 +83,24 @@ fn of_database(db: &Db, post: &Post) -> Vec<Component> {
             json!({ "way": post.way(), "queued": letters.queued, "dead": letters.dead }),
         ),
     ]
+}
+
+/// A warning at most, never a reason to answer nobody: people are served as well as ever.
+fn of_backups(db: &Db, backups: &Backups) -> Option<Component> {
+    let standing = match db.read_here(|tx| backups.standing(tx)) {
+        Ok(standing) => standing,
+        Err(refusal) => {
+            tracing::error!(cause = refusal.cause(), "how backups stand cannot be read: {refusal}");
+            return None;
+        }
+    };
+    let says = match standing.word() {
+        "ok" | "none yet" => None,
+        "overdue" => Some("The newest backup is older than it should be."),
+        _ => Some("Backups or the snapshot fail; the log says why."),
+    };
+    let figures = json!({ "lastAt": standing.last_at, "snapshotAt": standing.snapshot_at });
+    Some(part("backup", says.map(|says| (State::Warn, says.to_owned())), figures))
 }
 
 fn of_matching(matcher: &Matcher) -> Vec<Component> {

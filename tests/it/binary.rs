@@ -51,6 +51,7 @@ pub fn tandem(arguments: &[&str], input: &str) -> Run {
     }
 }
 
+/// Runs it on a data directory.
 pub fn in_directory(directory: &Path, arguments: &[&str], input: &str) -> Run {
     let directory = directory.display().to_string();
     let mut all = vec!["--data-dir", &directory];
@@ -159,13 +160,25 @@ pub struct Server {
 
 impl Server {
     pub fn start(directory: &Path, arguments: &[&str]) -> Self {
+        Self::start_telling(directory, arguments, "")
+    }
+
+    /// The same for one that has something to say before the line that begins with `says`.
+    pub fn start_telling(directory: &Path, arguments: &[&str], says: &str) -> Self {
         let directory = directory.display().to_string();
         let mut all = vec!["--data-dir", &directory];
         all.extend(arguments);
         let mut child = command(&all).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
-        out.read_line(&mut line).expect("it says where it listens");
+        loop {
+            line.clear();
+            let n = out.read_line(&mut line).expect("it says where it listens");
+            assert!(n > 0, "it ended before it listened");
+            if line.starts_with(says) {
+                break;
+            }
+        }
         let address = line.rsplit("http://").next().expect("an address").trim().to_owned();
         Self { child, address, _out: out }
     }
@@ -179,7 +192,7 @@ impl Server {
         answer
     }
 
-    fn get(&self, path: &str) -> String {
+    pub fn get(&self, path: &str) -> String {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address))
     }
 
@@ -194,7 +207,7 @@ impl Server {
 
     /// Asks it to stop as a service manager does; gives its exit code.
     #[cfg(unix)]
-    fn stop(mut self) -> i32 {
+    pub fn stop(mut self) -> i32 {
         let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
         assert!(asked.success());
         self.child.wait().expect("it ends").code().unwrap_or(-1)

@@ -26,7 +26,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("books", &["accounts", "audit", "booking", "clock", "db", "error", "ids", "mentors", "sync"]),
     ("hooks", &["accounts", "audit", "clock", "db", "error", "ids"]),
     ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
-    ("upkeep", &["accounts", "clock", "config", "db", "error", "jobs", "mail", "matching", "meters", "sync"]),
+    ("backup", &["accounts", "audit", "clock", "config", "db", "error", "mail", "matching"]),
+    ("upkeep", &["accounts", "backup", "clock", "config", "db", "error", "jobs", "mail", "matching", "meters", "sync"]),
     (
         "worker",
         // Letters to other programs say what a session, a mentor, an account is now: nobody else may ask all three.
@@ -38,22 +39,22 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "accounts", "booking", "clock", "config", "db", "demo", "error", "hooks", "mail", "matching", "sync",
-            "upkeep", "worker",
+            "accounts", "backup", "booking", "clock", "config", "db", "demo", "error", "hooks", "mail", "matching",
+            "sync", "upkeep", "worker",
         ],
     ),
     (
         "web",
         &[
-            "accounts", "app", "audit", "booking", "books", "clock", "config", "db", "error", "hooks", "ids", "jobs",
-            "mail", "matching", "mentors", "meters", "sync", "upkeep",
+            "accounts", "app", "audit", "backup", "booking", "books", "clock", "config", "db", "error", "hooks", "ids",
+            "jobs", "mail", "matching", "mentors", "meters", "sync", "upkeep",
         ],
     ),
     (
         "cli",
         &[
-            "accounts", "app", "audit", "books", "clock", "config", "db", "demo", "error", "ids", "jobs", "mail",
-            "matching", "mentors", "sync", "upkeep", "web",
+            "accounts", "app", "audit", "backup", "books", "clock", "config", "db", "demo", "error", "ids", "jobs",
+            "mail", "matching", "mentors", "sync", "upkeep", "web", "worker",
         ],
     ),
 ];
@@ -91,6 +92,9 @@ const PLACES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli/mod.rs"]),
     ("prometheus", &["meters/"]),
     ("rustix", &["upkeep/machine.rs"]),
+    ("tar", &["backup/archive/"]),
+    ("zstd", &["backup/archive/"]),
+    ("fs4", &["db/files.rs"]),
 ];
 
 /// Files longer than this are split by what they are about.

@@ -74,7 +74,7 @@ fn look(patient: &Patient, tx: &Tx<'_>) -> Result<Vec<Finding>> {
         return Ok(findings);
     }
     findings.push(Finding::ok("integrity", "The database is sound."));
-    if store::schema(tx)? < db::newest_schema() {
+    if store::schema(tx)? < i64::from(db::newest_schema()) {
         // Tables that are not there yet cannot be looked at.
         return Ok(findings);
     }
@@ -84,7 +84,7 @@ fn look(patient: &Patient, tx: &Tx<'_>) -> Result<Vec<Finding>> {
 }
 
 fn schema(tx: &Tx<'_>) -> Result<Finding> {
-    let (found, newest) = (store::schema(tx)?, db::newest_schema());
+    let (found, newest) = (store::schema(tx)?, i64::from(db::newest_schema()));
     if found == newest {
         return Ok(Finding::ok("database", format!("The database has the schema of this version ({newest}).")));
     }

@@ -67,7 +67,7 @@ pub async fn readyz(State(app): State<App>) -> Result<Response, Refusal> {
 
 async fn components(app: &App) -> Result<Vec<Component>> {
     let app = app.clone();
-    tokio::task::spawn_blocking(move || standing::components(&app.db, &app.matcher, &app.post))
+    tokio::task::spawn_blocking(move || standing::components(&app.db, &app.matcher, &app.post, &app.backups))
         .await
         .or_internal("looking after the parts")
 }

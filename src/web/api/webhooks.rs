@@ -13,7 +13,7 @@ use super::operations::Problem;
 use crate::app::App;
 use crate::audit::Actor;
 use crate::booking::{Rules, watch};
-use crate::error::{Error, Result};
+use crate::error::{Error, OrInternal, Result};
 use crate::ids::MentorId;
 use crate::sync::deliveries::{self, Delivery, Filter, Logged, Outcome, Source};
 use crate::sync::{self, Applied, Mapping, airtable};
@@ -181,13 +181,15 @@ pub async fn replay_with(app: &App, actor: Actor, id: i64) -> Result<Applied> {
     app.db.write(move |tx| deliveries::replay(tx, &actor, &mapping, id)).await?
 }
 
-/// Runs a scheduled task now: `reminders`, `feedback-requests`, `expire-requests`, `cleanup`, or `sync`, which only
-/// starts to look through the Airtable base. Tandem runs them by itself too; running one twice does nothing twice.
+/// Runs a scheduled task now: `reminders`, `feedback-requests`, `expire-requests`, `cleanup`, `backup`, or
+/// `sync`, which only starts to look through the Airtable base. Tandem runs them by itself too; running one twice does
+/// nothing twice, but for a backup, which is made each time.
 #[utoipa::path(post, path = "/api/cron/{task}", tag = "operations",
-    params(("task" = String, Path, description = "`reminders`, `feedback-requests`, `expire-requests`, `cleanup`, `sync`")), responses(
+    params(("task" = String, Path, description = "`reminders`, `feedback-requests`, `expire-requests`, `cleanup`, `backup`, `sync`")), responses(
     (status = 200, description = "`{ran: true, …counts}`", body = Object),
     (status = 401, description = "`signed_out`: neither the secret nor a token with the scope `cron:run`", body = Problem),
     (status = 404, description = "`task_unknown`, `sync_not_set_up`, or no secret is set", body = Problem),
+    (status = 409, description = "`backup_running`", body = Problem),
 ))]
 pub async fn cron(
     State(app): State<App>,
@@ -199,6 +201,9 @@ pub async fn cron(
     let has_token = caller.is_some_and(|SignedIn(caller)| matches!(caller.via, Via::Token(_)));
     if !has_token {
         check_secret(&app.config.cron.secret, &headers)?;
+    }
+    if task == "backup" {
+        return Ok(Json(back_up(&app).await?));
     }
     let (rules, keep) = (Rules::of(&app.config), Keep::of(&app.config));
     let has_airtable = app.config.sync.has_airtable();
@@ -222,6 +227,15 @@ pub async fn cron(
         })
     });
     Ok(Json(done.await?))
+}
+
+/// A backup that is under way goes on when the one who asked for it has gone.
+async fn back_up(app: &App) -> Result<Value> {
+    let backups = app.backups.clone();
+    let made = tokio::task::spawn_blocking(move || backups.make("serve", &false.into()));
+    let made = made.await.or_internal("making a backup")??;
+    let file = made.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(json!({ "ran": true, "file": file, "bytes": made.bytes }))
 }
 
 /// Whether a scheduler has shown the secret. Their hashes are compared, which takes as long for every wrong one.

@@ -10,6 +10,8 @@ use crate::web::pages::pieces::notice;
 pub struct AdminView {
     /// What has just gone well.
     pub notice: Option<String>,
+    /// What somebody should look after.
+    pub warning: Option<String>,
     /// The counts, in groups that belong together: people, letters and jobs, programs that push.
     pub groups: Vec<GroupView>,
 }
@@ -55,6 +57,7 @@ pub fn render(frame: &Frame<'_>, view: &AdminView) -> Markup {
         html! {
             (head(frame, "Program"))
             (notice(view.notice.as_deref()))
+            @if let Some(warning) = &view.warning { p.error role="alert" { (warning) } }
             @for (at, group) in view.groups.iter().enumerate() {
                 section.counted aria-labelledby={ "group-" (at) } {
                     h2 id={ "group-" (at) } { (group.title) }
@@ -109,7 +112,7 @@ mod tests {
         let frame =
             Frame { title: "Program", path: "/admin", viewer: Some(&viewer), program: "Lighthouse", assets: "1" };
         let groups = vec![GroupView { title: "<People>".into(), counts }];
-        render(&frame, &AdminView { notice: None, groups }).into_string()
+        render(&frame, &AdminView { groups, ..AdminView::default() }).into_string()
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::accounts::Role;
 use crate::accounts::people::{self, Person};
 use crate::app::App;
 use crate::audit::Event;
+use crate::backup;
 use crate::error::{Kind, Result};
 use crate::hooks;
 use crate::ids::UserId;
@@ -50,8 +51,12 @@ pub(super) fn page(
 
 /// `GET /admin`
 pub async fn home(State(app): State<App>, Pm(caller): Pm) -> Result<Response, Refusal> {
-    let read = app.db.read(|tx| Ok((people::counts(tx)?, mail::depth(tx)?, jobs::depth(tx)?, hooks::hooks(tx)?)));
-    let (counts, letters, queue, hooks) = read.await?;
+    let backups = app.backups.clone();
+    let read = app.db.read(move |tx| {
+        let standing = backups.standing(tx)?;
+        Ok((people::counts(tx)?, mail::depth(tx)?, jobs::depth(tx)?, hooks::hooks(tx)?, standing))
+    });
+    let (counts, letters, queue, hooks, standing) = read.await?;
     let plain = |label: &str, n: u64, href: Option<&str>| CountView {
         label: label.to_owned(),
         n,
@@ -93,9 +98,25 @@ pub async fn home(State(app): State<App>, Pm(caller): Pm) -> Result<Response, Re
         ];
         groups.push(GroupView { title: "Webhooks".to_owned(), counts });
     }
-    let view = AdminView { notice: None, groups };
+    let view = AdminView { notice: None, warning: about_backups(&standing, &caller.user.timezone), groups };
     Ok(Html(page(&app, &caller, "Program", "/admin", |frame| admin::render(frame, &view)).into_string())
         .into_response())
+}
+
+/// What there is to say about backups, where somebody should look after them.
+fn about_backups(standing: &backup::Standing, zone: &str) -> Option<String> {
+    let last = standing.last_at.map_or_else(
+        || "There is no backup yet.".to_owned(),
+        |at| format!("The last good one is from {}.", when(at, zone, FORMAT).label),
+    );
+    if let Some(failing) = &standing.failing {
+        let since = when(failing.since, zone, FORMAT).label;
+        return Some(format!("Backups have failed since {since}: {} {last}", failing.reason));
+    }
+    if let Some(reason) = &standing.snapshot_failing {
+        return Some(format!("The snapshot in the data directory could not be refreshed: {reason}"));
+    }
+    standing.is_overdue.then(|| format!("A backup is overdue. {last}"))
 }
 
 async fn users_view(app: &App, caller: &Caller, query: &str) -> Result<UsersView> {

@@ -127,7 +127,7 @@ fn staff(frame: &Frame<'_>) -> Vec<Markup> {
         ..Default::default()
     };
     let audit = admin_audit::AuditView { events: vec![event], errors: errors(&["actor"]), ..Default::default() };
-    let overview = admin::AdminView { notice: Some(hostile()), groups: vec![group] };
+    let overview = admin::AdminView { notice: Some(hostile()), warning: Some(hostile()), groups: vec![group] };
     vec![admin::render(frame, &overview), admin_users::render(frame, &users), admin_audit::render(frame, &audit)]
 }
 
