@@ -30,10 +30,11 @@
 //!
 //! # Which way the doors open
 //!
-//! `edges (cli, web, worker, upkeep, backup, app, demo) -> books -> features (matching, booking, sync, hooks) -> people
-//! (mentors -> accounts) -> carriers (mail, jobs, audit) -> floor (db, meters, config, clock, ids, unseen, error). Features
-//! never use each other; `books` puts what booking and sync keep together into files. `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy
-//! crate outside its one place, on SQL outside `store.rs`, and on files over 600 lines.
+//! `edges (cli, web, worker, upkeep, backup, app, demo) -> books -> features (matching, booking, sync, hooks) ->
+//! people (mentors -> accounts) -> carriers (mail, jobs, audit) -> floor (db, meters, config, clock, ids, unseen,
+//! error)`. Features never use each other; `books` puts what booking and sync keep together into files.
+//! `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy crate outside its one place,
+//! on SQL outside `store.rs`, and on files over 600 lines.
 //!
 //! # Three ways through it
 //!

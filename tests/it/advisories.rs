@@ -16,11 +16,11 @@ use tandem::mail::{self, Letter, Letterhead, Piece};
 use tandem::web::route::{Who, Whose};
 use tandem::web::{next, routes};
 
-use crate::access::{
+use crate::oidc::{cookies, dance, house_with_provider, signed_in};
+use crate::program::{
     By, Person, Program, ROLES, SECRET, is_page, is_shut_out, lets_in, tells_nothing, was_forbidden,
     was_taken_for_nobody,
 };
-use crate::oidc::{cookies, dance, house_with_provider, signed_in};
 use crate::test_app::{Answer, PASSWORD, TestApp, request};
 
 /// Sends JSON from our own pages.

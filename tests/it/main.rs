@@ -34,6 +34,7 @@ mod pages;
 mod people;
 mod photos;
 mod profiles;
+mod program;
 mod provider;
 mod quality;
 mod receiver;
