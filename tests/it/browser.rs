@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tandem::accounts::{self, Role};
 use tandem::audit::Actor;
 use tandem::booking;
-use tandem::config::VerifyEmail;
+use tandem::config::{Config, VerifyEmail};
 use tandem::mentors;
 
 use crate::test_app::{PASSWORD, TestApp, five_mentors};
@@ -155,11 +155,17 @@ impl Drop for Driver {
 
 /// Serves the house on a socket of this machine.
 pub async fn on_a_socket() -> (TestApp, String) {
+    on_a_socket_with(|_| ()).await
+}
+
+/// The same with some settings changed.
+pub async fn on_a_socket_with(change: impl FnOnce(&mut Config)) -> (TestApp, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let house = TestApp::with(|config| {
         config.server.listen = address.into();
         config.accounts.verify_email = VerifyEmail::Always(true);
+        change(config);
     });
     let service = tandem::web::router(house.app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });

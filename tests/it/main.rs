@@ -4,6 +4,7 @@
 mod access;
 mod advisories;
 mod airtable;
+mod airtable_script;
 mod backups;
 mod bad_books;
 mod binary;
