@@ -301,9 +301,11 @@ async fn a_backup_that_fails_is_shown_and_told_once() {
     });
     let cookie = house.sign_in("admin@elsewhere.example", Role::Admin).await;
     let letters = || house.letters().into_iter().filter(|it| it.subject.contains("backup")).count();
-    let status = async || house.get("/readyz", None).await.json()["components"]["backup"]["status"].clone();
+    let standing = async || house.get("/readyz", None).await.json()["components"]["backup"].clone();
     house.app.backups.round(&NEVER);
-    assert_eq!((letters(), status().await), (1, json!("failing")));
+    let failing = standing().await;
+    assert_eq!((letters(), &failing["status"]), (1, &json!("warn")));
+    assert!(failing["says"].as_str().is_some_and(|it| it.contains("fail")), "{failing}");
     assert_eq!(house.get("/readyz", None).await.status, 200, "a warning, no more");
     let page = house.get("/admin", Some(&cookie)).await.text();
     assert!(page.contains("Backups have failed since") && page.contains("backup.also_to"), "{page}");
@@ -315,7 +317,7 @@ async fn a_backup_that_fails_is_shown_and_told_once() {
     assert_eq!((cron().await.status.as_u16(), letters()), (500, 1), "told once");
     std::fs::create_dir(&gone).expect("mounted");
     let Answer { status: code, .. } = cron().await;
-    assert_eq!((code.as_u16(), status().await), (200, json!("ok")));
+    assert_eq!((code.as_u16(), &standing().await["status"]), (200, &json!("ok")));
     assert!(!house.get("/admin", Some(&cookie)).await.text().contains("Backups have failed"));
     std::fs::remove_dir_all(&gone).expect("gone again");
     cron().await;
