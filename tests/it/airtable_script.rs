@@ -50,7 +50,12 @@ async fn the_script_of_the_readme_posts_what_tandem_takes() {
     house.work();
     let answer = house.ask(&mia, json!({ "query": "Who keeps bees?" })).await;
     assert_eq!(answer["matches"][0]["name"], "Ada Ångström 漢字", "{answer}");
-    assert_eq!(answer["matches"][0]["industries"], json!(["Farming", "Food"]));
+    let stored = house.app.db.read_here(|tx| {
+        Ok(tx.query_row("select industries, visibility from mentors", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?)
+    });
+    assert_eq!(stored.expect("read"), ("[\"Farming\",\"Food\"]".to_owned(), "public".to_owned()));
     let refused = run(&browser, &site, &cells, "another secret").await;
     assert!(refused.as_str().is_some_and(|it| it.contains("Tandem refused it (401)")), "{refused}");
     let mut unticked = cells.clone();

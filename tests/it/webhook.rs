@@ -107,8 +107,18 @@ async fn bad_deliveries_are_named_and_change_nothing() {
             .await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(wrong.json()["fields"]["Email"].is_string(), "{}", wrong.text());
-    let taken = deliver(&house, &json!({ "recordId": "rec1", "fields": { "Email": "PM@example.org" } })).await;
-    assert_eq!((taken.status, taken.code().as_str()), (StatusCode::CONFLICT, "email_taken"));
+    house.sign_in("admin@example.org", Role::Admin).await;
+    deliver(&house, &json!({ "recordId": "rec2", "fields": { "Email": "other@example.org", "Name": "Other" } })).await;
+    for (record, address) in [
+        ("rec1", "PM@example.org"),
+        ("rec1", "Admin@Example.org"),
+        ("new", "admin@example.org"),
+        ("rec1", "OTHER@example.org"),
+    ] {
+        let fields = json!({ "Email": address, "Name": "Ada", "Bio": "new" });
+        let taken = deliver(&house, &json!({ "recordId": record, "fields": fields })).await;
+        assert_eq!((taken.status, taken.code().as_str()), (StatusCode::CONFLICT, "email_taken"), "{record} {address}");
+    }
     assert_eq!(deliver(&house, &ada()).await.json()["changed"], false, "nothing was changed by any of these");
     let unknown = deliver(&house, &json!({ "recordId": "rec1", "fields": { "Shoe Size": 43 } })).await;
     house.work();
