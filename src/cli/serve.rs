@@ -166,6 +166,7 @@ fn refuse_open_demo(app: &App) -> Result<()> {
 
 /// Serves until the process is asked to stop, then drains, writes out and lets go.
 pub(super) async fn serve(app: App, listener: Listener) -> Result<()> {
+    let asked = asked_to_stop()?;
     let workers = app.start_workers()?;
     let manager = Notifier::of_environment().map(Arc::new);
     // A connection that is tapped tells where it comes from, whatever it is.
@@ -176,7 +177,7 @@ pub(super) async fn serve(app: App, listener: Listener) -> Result<()> {
     let (stop, mut stopping) = watch::channel(false);
     let told = manager.clone();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        asked_to_stop().await;
+        asked.await;
         // Whoever pressed the keys hears at once that they were heard; nobody may be there to read it.
         drop(writeln!(std::io::stderr(), "Stopping: finishing what is under way."));
         tracing::info!("stopping: no new connections, finishing what is under way");
@@ -229,27 +230,28 @@ fn come_to_rest(app: &App, workers: Workers, keeper: Keeper) -> Result<()> {
     Ok(())
 }
 
-/// Resolves on Ctrl-C and on SIGTERM.
-async fn asked_to_stop() {
-    let interrupt = async {
-        // Without a handler the signal ends the process at once, which loses nothing either.
+/// Resolves on Ctrl-C and on SIGTERM. Both are listened for from this call on, not only once somebody waits: who is
+/// told that Tandem is ready may ask it to stop in the next moment.
+#[cfg(unix)]
+fn asked_to_stop() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).or_internal("listening for signals");
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Resolves on Ctrl-C.
+#[cfg(not(unix))]
+fn asked_to_stop() -> Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a handler the key ends the process at once, which loses nothing either.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
+    })
 }
