@@ -42,12 +42,14 @@ fn main() {
         posted
     });
     let posting = began.elapsed();
-    let mut waits: Vec<Duration> = payloads.iter().zip(&posted).map(|(payload, at)| wait(&app, payload, *at)).collect();
+    // Nobody finds those who are not in use.
+    let found = payloads.iter().zip(&posted).filter(|(payload, _)| is_shown(payload));
+    let mut waits: Vec<Duration> = found.map(|(payload, at)| wait(&app, payload, *at)).collect();
     waits.sort();
     let at = |share: usize| waits[(waits.len() - 1) * share / 100];
     println!(
         "{} deliveries posted in {posting:.2?}; from its delivery to its answer: p50 {:.2?}, p95 {:.2?}, worst {:.2?}",
-        waits.len(),
+        payloads.len(),
         at(50),
         at(95),
         at(100)
@@ -67,8 +69,9 @@ fn main() {
 
     // One edit in a program at rest: what a program manager waits for.
     let mut edits = Vec::new();
+    let shown: Vec<&Value> = payloads.iter().filter(|payload| is_shown(payload)).collect();
     for turn in 0..20 {
-        let mut payload = payloads[turn % payloads.len()].clone();
+        let mut payload = shown[turn % shown.len()].clone();
         payload["fields"]["Bio"] =
             format!("Knows edition {turn} of the zanzibarite papers by heart and lends them out.").into();
         let at = Instant::now();
@@ -100,6 +103,12 @@ async fn post(app: &App, payload: &Value) -> bool {
     assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
     let answer: Value = serde_json::from_slice(&body).expect("JSON");
     answer["changed"] == true
+}
+
+/// Whether mentees may find them.
+fn is_shown(payload: &Value) -> bool {
+    let fields = &payload["fields"];
+    fields["Is Active"] != false && fields["Visibility"] != "private"
 }
 
 /// Asks until the mentor is found; the time since `at`.

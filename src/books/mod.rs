@@ -139,7 +139,9 @@ pub fn import(
 /// Internal, where the file cannot be read.
 pub fn preview(db: &Db, input: impl BufRead, format: Format, kind: Option<Kind>) -> Result<Report> {
     let manner = Manner { format, n_rows: sync::MOST_ROWS };
-    db.rehearse_here(|tx| import(Place::Tried(tx), &Actor::nobody("preview"), manner, kind, input, |_| ()))
+    let place = db.directory().join(sync::uploads::FOLDER);
+    let preview = |tx: &Tx<'_>| import(Place::Tried(tx), &Actor::nobody("preview"), manner, kind, input, |_| ());
+    db.rehearse_on_copy(&place, preview)
 }
 
 fn bring(tx: &Tx<'_>, actor: &Actor, entry: Entry) -> Result<accounts::books::Effect> {

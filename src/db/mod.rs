@@ -9,7 +9,7 @@ mod open;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -207,6 +207,18 @@ impl Db {
         let mut writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         work(&Tx::new(&transaction, self.0.clock.now()))
+    }
+
+    /// Runs `work` in a write transaction on a copy of the database that is thrown away: for dry runs that take long,
+    /// while others go on writing. The copy lies below `place`, its owner's alone.
+    ///
+    /// # Errors
+    /// Those of `work`; where there is no room for the copy, that.
+    pub fn rehearse_on_copy<T>(&self, place: &Path, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        std::fs::create_dir_all(place).or_internal("making room for a copy")?;
+        let room = tempfile::tempdir_in(place).or_internal("making room for a copy")?;
+        copy::copy(&self.0.path, &room.path().join(DATABASE), &AtomicBool::new(false))?;
+        Self::open(room.path(), self.0.clock.clone(), 1)?.rehearse_here(work)
     }
 
     /// Runs `work` on one consistent view of the database, on a blocking thread.

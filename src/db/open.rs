@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite_migration::{HookError, M, Migrations};
 
@@ -60,7 +61,11 @@ pub(super) fn check_sqlite(version: i32) -> Result<()> {
 pub(super) fn writer(path: &Path) -> Result<Connection> {
     refuse_unfinished(path)?;
     let has_log = std::fs::metadata(path.with_file_name("tandem.db-wal")).is_ok_and(|log| log.len() > 0);
+    keep_private(path);
     let mut connection = Connection::open(path).map_err(|cause| cannot_open(path, cause))?;
+    // A refusal leaves everything as it is: without this, closing would fold a suspect log into the file, and the next
+    // start would find nothing wrong.
+    keep_log(&connection, true).map_err(|cause| cannot_open(path, cause))?;
     prepare(&mut connection).map_err(|cause| cannot_open(path, cause))?;
     let found = identity(&connection).map_err(|cause| cannot_open(path, cause))?;
     check_identity(&found)?;
@@ -68,6 +73,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     if found.n_tables > 0 {
         prove(&connection, path, home.as_deref(), has_log)?;
     }
+    keep_log(&connection, false).map_err(|cause| cannot_open(path, cause))?;
     connection.pragma_update(None, "journal_mode", "wal").map_err(|cause| cannot_open(path, cause))?;
     // A confirmed booking is a promise: it must survive a power cut.
     connection.pragma_update(None, "synchronous", "full")?;
@@ -81,6 +87,29 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
         note_home(&connection, &home)?;
     }
     Ok(connection)
+}
+
+fn keep_log(connection: &Connection, is_kept: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_kept).map(drop)
+}
+
+/// Makes the database its owner's alone, whoever may look into the directory; SQLite gives its log the same
+/// permissions. Where that cannot be, opening it says why, or `tandem doctor` does.
+fn keep_private(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        if made.is_ok() {
+            return;
+        }
+        let is_open = std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
+        if is_open && let Err(cause) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
+            tracing::warn!(%cause, "others on this machine can read {}", path.display());
+        }
+    }
+    #[cfg(not(unix))]
+    let _: &Path = path;
 }
 
 /// Refuses a directory whose database is not there although there was one: an empty one in its place would look like

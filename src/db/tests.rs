@@ -149,3 +149,61 @@ fn a_full_disk_is_a_clear_refusal_and_reading_goes_on() {
     assert_eq!(db.read_here(|tx| tx.setting("a")).expect("read").as_deref(), Some("1"));
     assert_eq!(db.read_here(|tx| tx.setting("b")).expect("read"), None);
 }
+
+#[cfg(unix)]
+#[test]
+fn the_database_is_its_owners_alone_in_a_directory_that_others_may_look_into() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let set = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(directory.path(), set(0o755)).expect("set");
+    let path = directory.path().join("tandem.db");
+    for _ in 0..2 {
+        let db = Db::open(directory.path(), Clock::System, 1).expect("opened");
+        db.write_here(|tx| tx.set_setting("a", "b")).expect("written");
+        for file in ["tandem.db", "tandem.db-wal", "tandem.db-shm"] {
+            let mode = std::fs::metadata(directory.path().join(file)).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        drop(db);
+        // As a copy by hand may leave it.
+        std::fs::set_permissions(&path, set(0o644)).expect("set");
+    }
+}
+
+#[test]
+fn a_rehearsal_on_a_copy_keeps_nothing_and_keeps_nobody_waiting() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let db = Db::open(directory.path(), Clock::System, 1).expect("opened");
+    db.write_here(|tx| tx.set_setting("a", "before")).expect("written");
+    let place = directory.path().join("room");
+    let seen = db.rehearse_on_copy(&place, |tx| {
+        let seen = tx.setting("a")?;
+        tx.set_setting("a", "in the copy")?;
+        // The one writer is free meanwhile.
+        db.write_here(|tx| tx.set_setting("a", "meanwhile"))?;
+        Ok(seen)
+    });
+    assert_eq!(seen.expect("rehearsed").as_deref(), Some("before"));
+    assert_eq!(db.read_here(|tx| tx.setting("a")).expect("read").as_deref(), Some("meanwhile"));
+    assert_eq!(std::fs::read_dir(&place).expect("there").count(), 0, "the copy is gone");
+}
+
+#[test]
+fn a_copy_with_its_log_is_refused_each_time_and_left_as_it_is() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let db = Db::open(directory.path(), clock(), 1).expect("opened");
+    db.write_here(|tx| tx.set_setting("a", "b")).expect("written");
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let files = ["tandem.db", "tandem.db-wal"];
+    for file in files {
+        std::fs::copy(directory.path().join(file), elsewhere.path().join(file)).expect("copied");
+    }
+    let bytes = || files.map(|file| std::fs::read(elsewhere.path().join(file)).expect("still there"));
+    let before = bytes();
+    assert!(!before[1].is_empty(), "the log holds something");
+    for _ in 0..3 {
+        assert_eq!(refusal(elsewhere.path()).code, "database_copied");
+        assert!(bytes() == before, "it is left as it was");
+    }
+}

@@ -120,14 +120,15 @@ pub fn import(
     }
 }
 
-/// What an import of people would do, line by line: nothing is kept. The first thousand lines are told one by one
-/// in `Report::rows`.
+/// What an import of people would do, line by line: nothing is kept, and nobody waits for it. The first thousand
+/// lines are told one by one in `Report::rows`.
 ///
 /// # Errors
 /// Internal, where the file cannot be read.
-pub fn preview(db: &Db, input: impl BufRead, format: Format, kind: Option<Kind>) -> Result<Report> {
+pub fn preview(db: &Db, actor: &Actor, input: impl BufRead, format: Format, kind: Option<Kind>) -> Result<Report> {
     let manner = Manner { format, n_rows: MOST_ROWS };
-    db.rehearse_here(|tx| people(Place::Tried(tx), &Actor::nobody("preview"), manner, input, kind, |_| ()))
+    let place = db.directory().join(uploads::FOLDER);
+    db.rehearse_on_copy(&place, |tx| people(Place::Tried(tx), actor, manner, input, kind, |_| ()))
 }
 
 fn people(

@@ -178,7 +178,7 @@ fn a_preview_tells_line_by_line_what_would_happen_and_keeps_nothing() {
                rec1,ada@example.org,Ada,Hiring\n\
                rec2,bo@example.org,Bo,\n\
                rec3,nobody,Cy,\n";
-    let report = preview(&db, csv.as_bytes(), Format::Csv, Some(Kind::Mentors)).expect("read");
+    let report = preview(&db, &Actor::nobody("test"), csv.as_bytes(), Format::Csv, Some(Kind::Mentors)).expect("read");
     let rows: Vec<_> = report.rows.iter().map(|row| (row.line, row.about.as_str(), row.outcome)).collect();
     assert_eq!(
         rows,
@@ -198,7 +198,8 @@ fn a_preview_tells_line_by_line_what_would_happen_and_keeps_nothing() {
 fn a_preview_of_many_lines_tells_only_the_first_of_them() {
     let (_keep, db) = house();
     let file = "{\"Email\": \"nobody\"}\n".repeat(MOST_ROWS + 5);
-    let report = preview(&db, file.as_bytes(), Format::JsonLines, Some(Kind::Mentees)).expect("read");
+    let report =
+        preview(&db, &Actor::nobody("test"), file.as_bytes(), Format::JsonLines, Some(Kind::Mentees)).expect("read");
     assert_eq!((report.rows.len(), report.refused), (MOST_ROWS, 1_005));
 }
 

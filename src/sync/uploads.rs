@@ -33,7 +33,7 @@ const MOST: usize = 20;
 const MOST_ERRORS: usize = 1_000;
 
 /// The folder of the data directory.
-const FOLDER: &str = "uploads";
+pub const FOLDER: &str = "uploads";
 
 /// How an upload stands.
 #[derive(Clone, Debug)]
@@ -169,8 +169,9 @@ impl Uploads {
     /// that may block.
     pub fn check(&self, db: &Db, id: Uuid) {
         let now = db.clock().now();
-        let Some((file, format, kind)) = self.opened(id, now) else { return };
-        let report = file.and_then(|file| super::preview(db, BufReader::new(file), format, Some(kind)));
+        let Some((file, format, kind, owner)) = self.opened(id, now) else { return };
+        let actor = Actor::user(owner, "preview");
+        let report = file.and_then(|file| super::preview(db, &actor, BufReader::new(file), format, Some(kind)));
         let stage = report.map_or_else(failed, |report| Stage::Ready(brief(report)));
         if let Some(it) = self.kept(now).get_mut(&id) {
             it.stage = stage;
@@ -200,7 +201,7 @@ impl Uploads {
     /// Takes a claimed upload in and keeps what that did; the file goes. For a thread that may block.
     pub fn take_in(&self, db: &Db, actor: &Actor, id: Uuid) {
         let now = db.clock().now();
-        let Some((file, format, kind)) = self.opened(id, now) else { return };
+        let Some((file, format, kind, _)) = self.opened(id, now) else { return };
         let n_done = self.kept(now).get(&id).map(|it| Arc::clone(&it.n_done)).unwrap_or_default();
         let progress = |n| n_done.store(n, Ordering::Relaxed);
         let report = file
@@ -227,11 +228,11 @@ impl Uploads {
         drop(self.kept(now));
     }
 
-    fn opened(&self, id: Uuid, now: Moment) -> Option<(Result<File>, Format, Kind)> {
+    fn opened(&self, id: Uuid, now: Moment) -> Option<(Result<File>, Format, Kind, UserId)> {
         let kept = self.kept(now);
         let it = kept.get(&id)?;
         let file = it.file.as_ref()?.reopen().or_internal("opening an upload");
-        Some((file, it.format, it.kind))
+        Some((file, it.format, it.kind, it.owner))
     }
 
     /// Those that are not too old; whatever is being worked on stays until it is done.

@@ -158,4 +158,20 @@ async fn a_scheduler_runs_tasks_with_the_secret_or_a_token_and_nothing_twice() {
     };
     assert_eq!(run("reminders", Some(&token(Scope::CronRun).expect("made"))).await.status, StatusCode::OK);
     assert_eq!(run("reminders", Some(&token(Scope::MatchRead).expect("made"))).await.status, StatusCode::FORBIDDEN);
+    // A scope gives nobody more than their role does: whoever can sign up can make a token.
+    house.sign_in("mia@example.org", Role::Mentee).await;
+    let of_a_mentee = house.app.db.write_here(|tx| {
+        let mia = tandem::accounts::user_by_email(tx, "mia@example.org")?.expect("there");
+        let scopes = [Scope::CronRun, Scope::MetricsRead];
+        Ok(tokens::create(tx, &Actor::default(), mia.id, "cron", &scopes, None)?.1)
+    });
+    let of_a_mentee = of_a_mentee.expect("made");
+    for task in ["backup", "cleanup", "reminders"] {
+        assert_eq!(run(task, Some(&of_a_mentee)).await.status, StatusCode::FORBIDDEN, "{task}");
+    }
+    let metrics = request("GET", "/metrics", None)
+        .header(header::AUTHORIZATION, format!("Bearer {of_a_mentee}"))
+        .header("x-forwarded-for", "1.2.3.4");
+    let answer = house.send(metrics.body(Body::empty()).expect("a request")).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text());
 }

@@ -5,7 +5,7 @@ mod store;
 
 use super::{Edit, Mentor};
 use crate::accounts::books::{self, Account, Effect};
-use crate::accounts::{self, email_key};
+use crate::accounts::{self, Role, email_key};
 use crate::audit::Actor;
 use crate::clock::Moment;
 use crate::db::Tx;
@@ -113,9 +113,14 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, new: NewMentor) -> Result<Effect> {
             Err(Error::conflict("mentor_gone", "This mentor has deleted their account; nothing was changed."))
         }
         Some(mentor) => {
+            let user = mentor.user;
             let put = super::change(tx, actor, mentor, new.record.as_deref(), new.edit)?;
             let has_other = bring(tx, actor, put.number, &new.account)?;
-            Ok(Effect::of_known(put.has_changed || has_other))
+            let has_changed = put.has_changed || has_other;
+            if has_changed && !may_change(tx, actor, user)? {
+                return Err(Error::forbidden("forbidden", "Only admins change those who run the program."));
+            }
+            Ok(Effect::of_known(has_changed))
         }
         None => {
             let email = new.edit.email.as_deref().unwrap_or_default();
@@ -131,6 +136,14 @@ pub fn put(tx: &Tx<'_>, actor: &Actor, new: NewMentor) -> Result<Effect> {
             Ok(Effect::New)
         }
     }
+}
+
+/// Whether whoever brings a file may change this account: a program manager may not change by a file whom they may
+/// not change by hand. Whoever works at the command line may.
+fn may_change(tx: &Tx<'_>, actor: &Actor, user: UserId) -> Result<bool> {
+    let Some(by) = actor.user.filter(|by| *by != user) else { return Ok(true) };
+    let is_staff = accounts::user(tx, user)?.is_some_and(|it| it.role.is_staff());
+    Ok(!is_staff || accounts::user(tx, by)?.is_some_and(|it| it.role == Role::Admin))
 }
 
 /// The account of a mentor who was there becomes what its book says.

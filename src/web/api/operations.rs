@@ -84,12 +84,13 @@ pub async fn metrics(
     caller: Option<SignedIn>,
     Neighbour(is_neighbour): Neighbour,
 ) -> Result<Response, Refusal> {
-    // The gate has looked at the scope of whoever came with a token.
-    let has_token = caller.is_some_and(|SignedIn(caller)| matches!(caller.via, Via::Token(_)));
+    // The gate has looked at the scope of whoever came with a token; a scope gives nobody more than their role does.
+    let has_token =
+        caller.is_some_and(|SignedIn(caller)| matches!(caller.via, Via::Token(_)) && caller.user.role.is_staff());
     if !has_token && !is_neighbour {
         return Err(Error::unauthorized(
             "signed_out",
-            "Metrics are for programs on this machine, and for API tokens with the scope metrics:read.",
+            "Metrics are for programs on this machine, and for API tokens of staff with the scope metrics:read.",
         )
         .into());
     }
