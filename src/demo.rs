@@ -87,8 +87,8 @@ pub fn fill(db: &Db) -> Result<()> {
         db.write_here(|tx| tx.set_setting(MARK, "1"))?;
     }
     let actor = Actor::nobody("demo");
-    sync::import(db, &actor, MENTORS.as_bytes(), Format::JsonLines, Some(Kind::Mentors), false, |_| ())?;
-    sync::import(db, &actor, MENTEES.as_bytes(), Format::JsonLines, Some(Kind::Mentees), false, |_| ())?;
+    sync::import(db, &actor, MENTORS.as_bytes(), Format::JsonLines, Some(Kind::Mentors), |_| ())?;
+    sync::import(db, &actor, MENTEES.as_bytes(), Format::JsonLines, Some(Kind::Mentees), |_| ())?;
     db.write_here(|tx| {
         open_accounts(tx)?;
         let mut all = Vec::new();

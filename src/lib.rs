@@ -6,7 +6,8 @@
 //! | room | what it promises | what it never does |
 //! |---|---|---|
 //! | [`error`], [`clock`], [`ids`] | one error, one clock, one id type a table | know of HTTP |
-//! | [`unseen`] | one list of the characters that nobody sees | change a text |
+//! | [`unseen`], [`hex`] | one list of the characters that nobody sees, one way to write bytes | change a text |
+//! | [`outward`] | other machines are spoken to in one way: no redirect, no endless answer | say who may be spoken to |
 //! | [`config`] | `config.toml`, environment and flags become one checked `Config` | read anything twice |
 //! | [`db`] | one writer, many readers, migrations, the change log, the directory's lock | know a room's tables |
 //! | [`meters`] | what happens is counted and timed, for some nanoseconds | read anything, or take a label from what people send |
@@ -32,7 +33,7 @@
 //!
 //! `edges (cli, web, worker, upkeep, backup, app, demo) -> books -> features (matching, booking, sync, hooks) ->
 //! people (mentors -> accounts) -> carriers (mail, jobs, audit) -> floor (db, meters, config, clock, ids, unseen,
-//! error)`. Features never use each other; `books` puts what booking and sync keep together into files.
+//! hex, outward, error)`. Features never use each other; `books` puts what booking and sync keep together into files.
 //! `tests/it/house.rs` holds the table and fails on a door that is not in it, on a heavy crate outside its one place,
 //! on SQL outside `store.rs`, and on files over 600 lines.
 //!
@@ -61,6 +62,7 @@ pub mod config;
 pub mod db;
 pub mod demo;
 pub mod error;
+pub mod hex;
 pub mod hooks;
 pub mod ids;
 pub mod jobs;
@@ -68,6 +70,7 @@ pub mod mail;
 pub mod matching;
 pub mod mentors;
 pub mod meters;
+pub mod outward;
 pub mod sync;
 pub mod unseen;
 pub mod upkeep;

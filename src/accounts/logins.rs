@@ -8,6 +8,7 @@ use super::{LONGEST_EMAIL, Passwords, Status, User, email_key, locks, signup, st
 use crate::clock::Moment;
 use crate::db::{Db, Tx};
 use crate::error::{Error, OrInternal, Result};
+use crate::hex::hex;
 use crate::ids::{LoginId, UserId};
 
 /// A use is written down only when the last one noted is this old, in seconds: reading a page should not write.
@@ -209,11 +210,7 @@ pub async fn sign_out(db: &Db, secret: &str) -> Result<()> {
 pub fn random_secret() -> Result<String> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).or_internal("drawing a random secret")?;
-    Ok(format!("{:032x}{:032x}", half(&bytes[..16]), half(&bytes[16..])))
-}
-
-fn half(bytes: &[u8]) -> u128 {
-    bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
+    Ok(hex(&bytes))
 }
 
 /// A secret of 256 random bits needs no slow hash: there is nothing to guess.

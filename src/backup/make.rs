@@ -9,6 +9,7 @@ use super::{folder, restore};
 use crate::clock::{Clock, Moment};
 use crate::db::{DATABASE, DirectoryLock, copy, files};
 use crate::error::{Error, OrInternal, Result};
+use crate::hex::hex;
 use crate::matching::embed;
 
 /// Room beside the copy and the archive.
@@ -77,7 +78,7 @@ fn pack(data: &Path, work: &Path, clock: &Clock, halt: &AtomicBool) -> Result<(M
         names.push(key);
     }
     let members = names.iter().map(|name| archive::member(work, name)).collect::<Result<_>>()?;
-    let manifest = Manifest::new(made_at, archive::hex(&embed::model_hash()), census, members);
+    let manifest = Manifest::new(made_at, hex(&embed::model_hash()), census, members);
     let packed = work.join("packed");
     archive::pack(&manifest, work, &packed, halt)?;
     // Its room is needed by the trial.

@@ -24,6 +24,7 @@ use crate::clock::Moment;
 use crate::config::{self, Config};
 use crate::db::{DATABASE, Db, SNAPSHOT, Tx};
 use crate::error::{OrInternal, Result};
+use crate::hex::hex;
 use crate::mail::{self, Letterhead};
 
 pub use keeper::Keeper;
@@ -278,7 +279,7 @@ impl Backups {
 
     /// When the newest good backup was made: the database remembers the server's, the place holds the command's too.
     fn last_at(&self, tx: &Tx<'_>, record: &Record) -> Result<Option<Moment>> {
-        let id = archive::hex(&self.db.id());
+        let id = hex(&self.db.id());
         let found = match make::list(&folder(self.data()), &id) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             listed => listed.or_internal("listing the backups")?,

@@ -1,17 +1,20 @@
 //! The columns of each kind, and a row's values in their order. People's columns are those of an Airtable base and
 //! of its webhook; all others are named as in the JSON interface. Pure.
 
-use chrono::{DateTime, SecondsFormat, Weekday};
+use std::sync::LazyLock;
+
+use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 
 use super::Kind;
 use crate::accounts::books::{Account, MenteeBook};
 use crate::booking::Party;
 use crate::booking::books::{FeedbackBook, HoursBook, SessionBook, SlotBook};
-use crate::booking::hours::Window;
+use crate::booking::hours::{Window, clock_time, day_name};
 use crate::mentors::books::{MentorBook, Reference};
+use crate::sync::ACCOUNT_FIELDS;
 
-const MENTORS: &[&str] = &[
+const OF_MENTORS: &[&str] = &[
     "Record ID",
     "Tandem ID",
     "Email",
@@ -37,16 +40,9 @@ const MENTORS: &[&str] = &[
     "Last Modified",
     "Profile Created At",
     "Profile Updated At",
-    "Account Role",
-    "Account Status",
-    "Email Verified At",
-    "Image URL",
-    "Account Created At",
-    "Account Updated At",
-    "Account Deleted At",
 ];
 
-const MENTEES: &[&str] = &[
+const OF_MENTEES: &[&str] = &[
     "Tandem ID",
     "Email",
     "Name",
@@ -57,13 +53,6 @@ const MENTEES: &[&str] = &[
     "Timezone",
     "Profile Created At",
     "Profile Updated At",
-    "Account Role",
-    "Account Status",
-    "Email Verified At",
-    "Image URL",
-    "Account Created At",
-    "Account Updated At",
-    "Account Deleted At",
 ];
 
 const HOURS: &[&str] = &[
@@ -123,21 +112,14 @@ const SESSIONS: &[&str] = &[
 
 const FEEDBACK: &[&str] = &["id", "sessionId", "from", "rating", "comment", "isShared", "createdAt", "updatedAt"];
 
-/// Days as the JSON interface names them.
-pub(super) const DAYS: [(&str, Weekday); 7] = [
-    ("mon", Weekday::Mon),
-    ("tue", Weekday::Tue),
-    ("wed", Weekday::Wed),
-    ("thu", Weekday::Thu),
-    ("fri", Weekday::Fri),
-    ("sat", Weekday::Sat),
-    ("sun", Weekday::Sun),
-];
+/// Those of people end with their account's.
+static MENTORS: LazyLock<Vec<&str>> = LazyLock::new(|| [OF_MENTORS, ACCOUNT_FIELDS].concat());
+static MENTEES: LazyLock<Vec<&str>> = LazyLock::new(|| [OF_MENTEES, ACCOUNT_FIELDS].concat());
 
-pub(super) const fn of(kind: Kind) -> &'static [&'static str] {
+pub(super) fn of(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Mentors => MENTORS,
-        Kind::Mentees => MENTEES,
+        Kind::Mentors => &MENTORS,
+        Kind::Mentees => &MENTEES,
         Kind::Hours => HOURS,
         Kind::Availability => AVAILABILITY,
         Kind::Sessions => SESSIONS,
@@ -224,8 +206,8 @@ fn account(account: &Account) -> [Value; 7] {
 
 pub(super) fn hours(book: &HoursBook) -> Vec<Value> {
     let hours = &book.hours;
-    let day = |day: Weekday| DAYS.into_iter().find(|(_, it)| *it == day).map_or("", |(name, _)| name);
-    let rules: Vec<String> = hours.rules.iter().map(|(on, times)| format!("{} {}", day(*on), window(*times))).collect();
+    let rules: Vec<String> =
+        hours.rules.iter().map(|(on, times)| format!("{} {}", day_name(*on), window(*times))).collect();
     let exceptions = hours.exceptions.iter().map(|(date, windows)| {
         let windows: Vec<String> = windows.iter().copied().map(window).collect();
         let said = if windows.is_empty() { "closed".to_owned() } else { windows.join(" ") };
@@ -248,8 +230,7 @@ pub(super) fn hours(book: &HoursBook) -> Vec<Value> {
 }
 
 fn window(times: Window) -> String {
-    let time = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
-    format!("{}-{}", time(times.starts), time(times.ends))
+    format!("{}-{}", clock_time(times.starts), clock_time(times.ends))
 }
 
 pub(super) fn slot(book: &SlotBook) -> Vec<Value> {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Kind, columns};
 use crate::accounts::check_timezone;
 use crate::booking::books::{FeedbackBook, HoursBook, SessionBook, SlotBook, Told};
-use crate::booking::hours::{Hours, Window};
+use crate::booking::hours::{Hours, Window, day_of};
 use crate::booking::{Party, Status};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
@@ -186,8 +186,7 @@ fn feedback(fields: &mut Fields<'_>) -> Option<FeedbackBook> {
 /// `mon 09:00-12:00`
 fn rule(text: &str) -> Option<(Weekday, Window)> {
     let (day, times) = text.trim().split_once(' ')?;
-    let (_, day) = columns::DAYS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(day))?;
-    Some((day, window(times.trim())?))
+    Some((day_of(day)?, window(times.trim())?))
 }
 
 /// `2030-03-05 closed`, or the date and the day's own windows.

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::accounts;
 use crate::audit::{self, Actor, Entry as AuditEntry};
 use crate::booking;
-use crate::db::{Db, Tx};
+use crate::db::Tx;
 use crate::error::Result;
 use crate::mentors;
 use crate::sync::{self, Format, Manner, Place, Report};
@@ -131,17 +131,6 @@ pub fn import(
 ) -> Result<Report> {
     let check = |payload: &_, unknown: &mut _| entry::entry(payload, kind, unknown);
     sync::intake(place, manner, input, check, |tx, entry| bring(tx, actor, entry), progress)
-}
-
-/// What an import would do, line by line, the first thousand told one by one; nothing is kept.
-///
-/// # Errors
-/// Internal, where the file cannot be read.
-pub fn preview(db: &Db, input: impl BufRead, format: Format, kind: Option<Kind>) -> Result<Report> {
-    let manner = Manner { format, n_rows: sync::MOST_ROWS };
-    let place = db.directory().join(sync::uploads::FOLDER);
-    let preview = |tx: &Tx<'_>| import(Place::Tried(tx), &Actor::nobody("preview"), manner, kind, input, |_| ());
-    db.rehearse_on_copy(&place, preview)
 }
 
 fn bring(tx: &Tx<'_>, actor: &Actor, entry: Entry) -> Result<accounts::books::Effect> {

@@ -52,6 +52,17 @@ pub enum Depth {
 /// # Errors
 /// `stopping` where `halt` was set; otherwise what stands in the way.
 pub fn copy(from: &Path, to: &Path, halt: &AtomicBool) -> Result<Census> {
+    let seen = transfer(from, to, halt)?;
+    let found = check(to, Depth::Full)?;
+    if found == seen {
+        Ok(found)
+    } else {
+        Err(Error::internal(anyhow::anyhow!("the copy has other rows than the original: {seen:?}, {found:?}")))
+    }
+}
+
+/// The same without the proof, for whoever opens the copy next and so proves it; gives back what the original held.
+pub(super) fn transfer(from: &Path, to: &Path, halt: &AtomicBool) -> Result<Census> {
     let source = open_beside_others(from)?;
     // One view of the source for the count and for every step: a write in between starts nothing over, and waits for
     // nothing, because readers do not hold up the writer.
@@ -66,12 +77,7 @@ pub fn copy(from: &Path, to: &Path, halt: &AtomicBool) -> Result<Census> {
     target.close().map_err(|(_, cause)| cause)?;
     drop(source);
     file.sync_all().map_err(|cause| files::refusal("The copy", cause))?;
-    let found = check(to, Depth::Full)?;
-    if found == seen {
-        Ok(found)
-    } else {
-        Err(Error::internal(anyhow::anyhow!("the copy has other rows than the original: {seen:?}, {found:?}")))
-    }
+    Ok(seen)
 }
 
 fn run(source: &Connection, target: &mut Connection, file: &File, halt: &AtomicBool) -> Result<()> {

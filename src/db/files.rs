@@ -69,6 +69,14 @@ pub fn free_space(directory: &Path) -> io::Result<u64> {
     fs4::available_space(directory)
 }
 
+/// Bytes that the file system of `directory` holds in all.
+///
+/// # Errors
+/// What the machine says.
+pub fn total_space(directory: &Path) -> io::Result<u64> {
+    fs4::total_space(directory)
+}
+
 /// Refuses work that needs more room than there is. `doing` begins the sentence: `A backup`.
 ///
 /// # Errors

@@ -217,7 +217,8 @@ impl Db {
     pub fn rehearse_on_copy<T>(&self, place: &Path, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         std::fs::create_dir_all(place).or_internal("making room for a copy")?;
         let room = tempfile::tempdir_in(place).or_internal("making room for a copy")?;
-        copy::copy(&self.0.path, &room.path().join(DATABASE), &AtomicBool::new(false))?;
+        // Opening it proves it.
+        copy::transfer(&self.0.path, &room.path().join(DATABASE), &AtomicBool::new(false))?;
         Self::open(room.path(), self.0.clock.clone(), 1)?.rehearse_here(work)
     }
 

@@ -96,20 +96,17 @@ fn keep_log(connection: &Connection, is_kept: bool) -> rusqlite::Result<()> {
 /// Makes the database its owner's alone, whoever may look into the directory; SQLite gives its log the same
 /// permissions. Where that cannot be, opening it says why, or `tandem doctor` does.
 fn keep_private(path: &Path) {
+    if files::create_private(path).is_ok() {
+        return;
+    }
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-        let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        if made.is_ok() {
-            return;
-        }
+        use std::os::unix::fs::PermissionsExt;
         let is_open = std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
         if is_open && let Err(cause) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
             tracing::warn!(%cause, "others on this machine can read {}", path.display());
         }
     }
-    #[cfg(not(unix))]
-    let _: &Path = path;
 }
 
 /// Refuses a directory whose database is not there although there was one: an empty one in its place would look like

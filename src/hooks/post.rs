@@ -6,13 +6,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, StatusCode, header};
 use sha2::Sha256;
 use url::Url;
 
 use super::guard::{Guard, Inside, Names};
 use crate::error::Result;
+use crate::hex::hex;
+use crate::outward;
 
 /// How long a try may take in all.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -111,19 +112,14 @@ impl Post {
     }
 
     fn builder(&self) -> ClientBuilder {
-        // A process has one implementation of TLS; that it is chosen already is no error.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        Client::builder()
-            .redirect(Policy::none())
+        outward::client(self.patience)
             // A proxy would look names up for itself.
             .no_proxy()
             .dns_resolver(self.guard.clone())
             // Each try is a connection of its own, so that each has its address checked.
             .pool_max_idle_per_host(0)
-            .timeout(self.patience)
             .connect_timeout(self.patience / 2)
             .referer(false)
-            .user_agent(concat!("Tandem/", env!("CARGO_PKG_VERSION")))
     }
 }
 
@@ -165,9 +161,7 @@ fn in_words(cause: &reqwest::Error) -> String {
 /// HMAC-SHA-256 (RFC 2104) over the body's very bytes, in small hexadecimal digits.
 pub(super) fn signature(secret: &str, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length of key will do").chain_update(body);
-    let bytes = mac.finalize().into_bytes();
-    let half = |bytes: &[u8]| bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-    format!("{:032x}{:032x}", half(&bytes[..16]), half(&bytes[16..]))
+    hex(&mac.finalize().into_bytes())
 }
 
 #[cfg(test)]

@@ -12,16 +12,13 @@ use crate::clock::Moment;
 use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::ids::HookId;
+use crate::jobs::MOST_OF_A_DAY;
 
 /// Where the following of the log has come to, among what Tandem itself keeps.
 const CURSOR: &str = "hooks_after";
 
 /// Entries read in one transaction.
 const AT_ONCE: u32 = 200;
-
-/// Seconds before the next try after the first, second, … failure; after the last the letter is dead. The same
-/// as for letters by mail: somebody else's machine may be away for most of a day.
-const BACK_OFF: [i64; 8] = [5, 30, 2 * 60, 10 * 60, 30 * 60, 2 * 3_600, 6 * 3_600, 12 * 3_600];
 
 /// Days without one success after which a hook whose letters die is switched off.
 const DAYS_OF_FAILING: i64 = 3;
@@ -164,5 +161,5 @@ fn note(tx: &Tx<'_>, hook: HookId, tried: &store::Next, outcome: &Outcome) -> Re
 
 /// When a letter is tried again that has failed this often before; `None` where that was its last try.
 fn next_try(now: Moment, n_before: u32) -> Option<Moment> {
-    BACK_OFF.get(usize::try_from(n_before).ok()?).map(|seconds| now.plus_seconds(*seconds))
+    MOST_OF_A_DAY.get(usize::try_from(n_before).ok()?).map(|seconds| now.plus_seconds(*seconds))
 }

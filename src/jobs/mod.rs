@@ -12,6 +12,13 @@ use crate::error::Result;
 /// job there is sends a letter, and a mail server may take its full time for each of a dozen answers.
 const LEASE_SECONDS: i64 = 600;
 
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+
+/// Seconds before the next try after the first, second, … failure, for what somebody else's machine must take: it may
+/// be away for most of a day. After the last it is given up.
+pub const MOST_OF_A_DAY: [i64; 8] = [5, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, 12 * HOUR];
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -66,11 +73,9 @@ impl Kind {
     /// dead. A model that fails seldom recovers; a mail server may be away for a day. A base that is away is asked
     /// again by the next notification, too.
     const fn back_off_seconds(self) -> &'static [i64] {
-        const MINUTE: i64 = 60;
-        const HOUR: i64 = 60 * MINUTE;
         match self {
             Self::Embed => &[2, 15, 120],
-            Self::Send => &[5, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, 12 * HOUR],
+            Self::Send => &MOST_OF_A_DAY,
             Self::Fetch => &[30, 2 * MINUTE, 10 * MINUTE, HOUR],
         }
     }

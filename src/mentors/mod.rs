@@ -419,6 +419,21 @@ pub fn last_edit(tx: &Tx<'_>, record: &str) -> Result<Option<(MentorId, MentorNo
     store::last_edit(tx, record)
 }
 
+/// How far a base's clock may be ahead of this one, in days.
+const FARTHEST_AHEAD_DAYS: i64 = 1;
+
+/// Checks when a record is said to have been edited: written down, an edit of tomorrow would keep out all that come
+/// after it.
+///
+/// # Errors
+/// `Invalid` naming `Last Modified`.
+pub fn check_last_edit(tx: &Tx<'_>, edited_ms: i64) -> Result<()> {
+    if edited_ms > tx.now().plus_days(FARTHEST_AHEAD_DAYS).unix().saturating_mul(1_000) {
+        return Err(Error::field("Last Modified", "must not lie in the future"));
+    }
+    Ok(())
+}
+
 /// Writes down when the record of a mentor was last edited over there, in milliseconds since 1970. It is no change
 /// of theirs and leaves no trace.
 ///

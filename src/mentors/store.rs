@@ -8,7 +8,8 @@ use crate::db::Tx;
 use crate::error::{OrInternal, Result};
 use crate::ids::{MentorId, MentorNo, UserId};
 
-pub(super) const SELECT: &str = include_str!("sql/select.sql");
+pub(super) const SELECT: &str =
+    concat!(include_str!("sql/columns.sql"), "from mentors join users on users.id = mentors.user_id");
 
 pub(super) fn list(row: &Row<'_>, name: &str) -> rusqlite::Result<Vec<String>> {
     json(row, name)

@@ -64,10 +64,7 @@ fn mentor_record(id: &str, fields: &Map<String, Value>, unknown: &mut BTreeSet<S
     let mut check = Check::of(fields);
     let record = check.record(id, true).unwrap_or_default();
     let edit = edit(&mut check);
-    let edited_ms = match check.text("Last Modified", milliseconds) {
-        Patch::Set(edited) => Some(edited),
-        Patch::Keep | Patch::Clear => None,
-    };
+    let edited_ms = set(check.text("Last Modified", milliseconds));
     check.done(MentorRecord { record, edit, edited_ms })
 }
 
@@ -124,7 +121,7 @@ fn mentee(fields: &Map<String, Value>, unknown: &mut BTreeSet<String>) -> Result
     check.done(book)
 }
 
-fn set<T>(patch: Patch<T>) -> Option<T> {
+pub(super) fn set<T>(patch: Patch<T>) -> Option<T> {
     match patch {
         Patch::Set(value) => Some(value),
         Patch::Keep | Patch::Clear => None,

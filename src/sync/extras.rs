@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::check::{Check, milliseconds};
+use super::check::{Check, milliseconds, set};
 use crate::accounts::books::{Account, MenteeBook};
 use crate::accounts::mentees::NewMentee;
 use crate::accounts::{Role, Status};
@@ -27,7 +27,7 @@ pub(super) const MENTOR_EXTRAS: &[&str] = &[
 pub(super) const MENTEE_EXTRAS: &[&str] = &["Tandem ID", "Profile Created At", "Profile Updated At"];
 
 /// Columns of anybody's account.
-pub(super) const ACCOUNT_FIELDS: &[&str] = &[
+pub const ACCOUNT_FIELDS: &[&str] = &[
     "Account Role",
     "Account Status",
     "Email Verified At",
@@ -98,13 +98,6 @@ fn account(check: &mut Check<'_>) -> Account {
         created_at: time(check, "Account Created At"),
         updated_at: time(check, "Account Updated At"),
         deleted_at: time(check, "Account Deleted At"),
-    }
-}
-
-fn set<T>(patch: Patch<T>) -> Option<T> {
-    match patch {
-        Patch::Set(value) => Some(value),
-        Patch::Keep | Patch::Clear => None,
     }
 }
 

@@ -19,11 +19,12 @@ use std::io::BufRead;
 use crate::accounts::books::{self, Effect, MenteeBook};
 use crate::audit::Actor;
 use crate::db::{Db, Tx};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::mentors::books::NewMentor;
 use crate::mentors::{self, Edit, Put};
 
 pub use check::person;
+pub use extras::ACCOUNT_FIELDS;
 pub use intake::{LineError, Manner, Outcome, Place, Report, Row, intake};
 pub use mapping::Mapping;
 pub use read::{Format, format_of};
@@ -51,10 +52,6 @@ pub struct Applied {
     /// Whether it tells of an edit before one that is here already, and was left out for that.
     pub is_outdated: bool,
 }
-
-/// How far a base's clock may be ahead of this one, in milliseconds. An edit from farther in the future would keep
-/// out all that come after it.
-const FARTHEST_AHEAD_MS: i64 = 24 * 3_600 * 1_000;
 
 /// One person to import, checked.
 #[derive(Clone, Debug)]
@@ -84,9 +81,7 @@ pub fn apply(tx: &Tx<'_>, actor: &Actor, record: MentorRecord) -> Result<Applied
         let put = mentors::put(tx, actor, &record.record, record.edit)?;
         return Ok(Applied { put, is_outdated: false });
     };
-    if edited_ms > tx.now().unix() * 1_000 + FARTHEST_AHEAD_MS {
-        return Err(Error::field("Last Modified", "must not lie in the future"));
-    }
+    mentors::check_last_edit(tx, edited_ms)?;
     if let Some((mentor, number, known_ms)) = mentors::last_edit(tx, &record.record)?
         && edited_ms < known_ms
     {
@@ -98,8 +93,7 @@ pub fn apply(tx: &Tx<'_>, actor: &Actor, record: MentorRecord) -> Result<Applied
 }
 
 /// Imports a file of people: every good line goes in, every bad one is reported by its number.
-/// The audit log says that `actor` did it. With `is_dry` everything is tried and nothing kept. `progress` hears how many lines are done,
-/// after they are committed.
+/// The audit log says that `actor` did it. `progress` hears how many lines are done, after they are committed.
 ///
 /// # Errors
 /// Internal, where the file cannot be read or the database cannot be written; lines committed until then stay.
@@ -109,15 +103,9 @@ pub fn import(
     input: impl BufRead,
     format: Format,
     kind: Option<Kind>,
-    is_dry: bool,
     progress: impl FnMut(u64),
 ) -> Result<Report> {
-    let manner = Manner { format, n_rows: 0 };
-    if is_dry {
-        db.rehearse_here(|tx| people(Place::Tried(tx), actor, manner, input, kind, progress))
-    } else {
-        people(Place::Kept(db), actor, manner, input, kind, progress)
-    }
+    people(Place::Kept(db), actor, Manner { format, n_rows: 0 }, input, kind, progress)
 }
 
 /// What an import of people would do, line by line: nothing is kept, and nobody waits for it. The first thousand

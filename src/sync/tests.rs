@@ -14,7 +14,7 @@ fn last_change(tx: &Tx<'_>) -> Result<u64> {
 }
 
 fn take(db: &Db, text: &[u8], format: Format) -> Report {
-    import(db, &Actor::nobody("import"), text, format, None, false, |_| ()).expect("the file is read to its end")
+    import(db, &Actor::nobody("import"), text, format, None, |_| ()).expect("the file is read to its end")
 }
 
 fn names(db: &Db) -> Vec<String> {
@@ -82,8 +82,7 @@ fn a_dry_run_finds_what_is_wrong_and_keeps_nothing() {
     let (_keep, db) = house();
     let twin = BO.replace("rec2", "rec9");
     let file = format!("{ADA}\n{BO}\n{twin}\n");
-    let report =
-        import(&db, &Actor::nobody("import"), file.as_bytes(), Format::JsonLines, None, true, |_| ()).expect("read");
+    let report = preview(&db, &Actor::nobody("import"), file.as_bytes(), Format::JsonLines, None).expect("read");
     assert_eq!((report.changed, report.errors.len()), (2, 1), "the twin is seen although nothing is kept");
     assert!(names(&db).is_empty());
 }
@@ -121,16 +120,9 @@ fn mentees_are_told_by_their_goals_or_by_whoever_asks() {
     assert_eq!(take(&db, cy.as_bytes(), Format::JsonLines).changed, 1);
     assert_eq!(take(&db, cy.as_bytes(), Format::JsonLines).unchanged, 1);
     let without = r#"{"Email": "di@example.org", "Name": "Di"}"#;
-    let report = import(
-        &db,
-        &Actor::nobody("import"),
-        without.as_bytes(),
-        Format::JsonLines,
-        Some(Kind::Mentees),
-        false,
-        |_| (),
-    )
-    .expect("read");
+    let report =
+        import(&db, &Actor::nobody("import"), without.as_bytes(), Format::JsonLines, Some(Kind::Mentees), |_| ())
+            .expect("read");
     assert_eq!(report.changed, 1);
     assert!(names(&db).is_empty());
 }

@@ -205,7 +205,7 @@ impl Uploads {
         let n_done = self.kept(now).get(&id).map(|it| Arc::clone(&it.n_done)).unwrap_or_default();
         let progress = |n| n_done.store(n, Ordering::Relaxed);
         let report = file
-            .and_then(|file| super::import(db, actor, BufReader::new(file), format, Some(kind), false, progress))
+            .and_then(|file| super::import(db, actor, BufReader::new(file), format, Some(kind), progress))
             .and_then(|report| {
                 let after = json!({
                     "read": report.read, "created": report.created, "changed": report.changed,

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::clock::Moment;
+use crate::db::files;
 
 /// The disk that a directory lies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,16 +30,8 @@ pub enum FileSystem {
 
 /// Room on the disk that holds `directory`.
 pub fn disk(directory: &Path) -> Option<Disk> {
-    #[cfg(unix)]
-    {
-        let it = rustix::fs::statvfs(directory).ok()?;
-        Some(Disk { free: it.f_bavail.saturating_mul(it.f_frsize), total: it.f_blocks.saturating_mul(it.f_frsize) })
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = directory;
-        None
-    }
+    let (free, total) = (files::free_space(directory).ok()?, files::total_space(directory).ok()?);
+    Some(Disk { free, total })
 }
 
 /// The kind of file system that holds `directory`.

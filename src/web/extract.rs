@@ -91,6 +91,15 @@ pub fn checked_limit(limit: Option<u32>) -> Result<u32, Error> {
     Ok(limit)
 }
 
+/// The id that a list goes on before: the `nextCursor` of the one that came before it.
+///
+/// # Errors
+/// `Invalid` naming `cursor`.
+pub fn checked_cursor(cursor: Option<&str>) -> Result<Option<i64>, Error> {
+    let wrong = |_| Error::field("cursor", "must be the nextCursor of the list before");
+    cursor.map(|cursor| cursor.parse().map_err(wrong)).transpose()
+}
+
 /// The first `limit` of rows, of which one more was read than asked for; and the last of them, if there are more.
 pub fn page_of<T>(mut rows: Vec<T>, limit: u32) -> (Vec<T>, bool) {
     let limit = limit as usize;

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::StatusCode;
 use chrono::TimeDelta;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tandem::accounts::Role;
 use tandem::app::App;
 use tandem::audit::Actor;
@@ -26,6 +24,7 @@ use tandem::sync::deliveries::{self, Delivery};
 use crate::binary::tandem;
 use crate::fake_base::{FakeBase, Fault, PATH, REFRESH, TOKEN, record};
 use crate::test_app::{Answer, TestApp, request};
+use crate::webhook;
 
 const KEY: &[u8] = b"a key of Airtable's";
 const NOTIFY: &str = "/api/webhooks/airtable/notifications";
@@ -124,9 +123,7 @@ impl Linked {
 }
 
 fn signature(body: &[u8]) -> String {
-    let mac = Hmac::<Sha256>::new_from_slice(KEY).expect("any key will do").chain_update(body);
-    let digits: Vec<String> = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("hmac-sha256={}", digits.concat())
+    format!("hmac-sha256={}", webhook::signature(KEY, body))
 }
 
 fn mentor(number: usize) -> Value {

@@ -8,7 +8,7 @@ use tandem::booking::{self, Asker};
 use tandem::books::{self, Kind};
 use tandem::ids::UserId;
 use tandem::mentors::{self, profiles};
-use tandem::sync::{Format, Outcome};
+use tandem::sync::{Format, MOST_ROWS, Manner, Outcome, Place};
 
 use crate::binary::tandem;
 use crate::office::Office;
@@ -100,7 +100,11 @@ fn a_preview_tells_of_every_kind_and_keeps_nothing() {
     let lines = [fine.clone(), fine.clone(), with(&fine, json!({ "notes": "Other words" })), slot(2, "Ada", 12)];
     let file = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
     // Without a kind each line's own fields tell what it is.
-    let report = books::preview(&office.db, file.as_bytes(), Format::JsonLines, None).expect("read");
+    let manner = Manner { format: Format::JsonLines, n_rows: MOST_ROWS };
+    let rehearsed = office
+        .db
+        .rehearse_here(|tx| books::import(Place::Tried(tx), &Actor::default(), manner, None, file.as_bytes(), |_| ()));
+    let report = rehearsed.expect("read");
     let outcomes: Vec<Outcome> = report.rows.iter().map(|row| row.outcome).collect();
     assert_eq!(outcomes, [Outcome::New, Outcome::Unchanged, Outcome::Refused, Outcome::New]);
     assert_eq!(exported(&office.db, Kind::Sessions, Format::JsonLines), "");

@@ -115,15 +115,8 @@ async fn a_changed_bio_is_found_by_its_new_words() {
 
 /// Applies a line without doing the jobs it causes: what the next answer shows must not wait for them.
 fn apply(house: &TestApp, line: &str) {
-    let report = tandem::sync::import(
-        &house.app.db,
-        &Actor::nobody("import"),
-        line.as_bytes(),
-        Format::JsonLines,
-        None,
-        false,
-        |_| (),
-    );
+    let report =
+        tandem::sync::import(&house.app.db, &Actor::nobody("import"), line.as_bytes(), Format::JsonLines, None, |_| ());
     assert_eq!(report.expect("read").errors.len(), 0);
 }
 

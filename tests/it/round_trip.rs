@@ -83,7 +83,7 @@ impl<'a> Program<'a> {
             let lines = text(file);
             let actor = Actor::nobody("import");
             let report =
-                sync::import(db, &actor, lines.as_bytes(), Format::JsonLines, Some(kind), false, |_| ()).expect("read");
+                sync::import(db, &actor, lines.as_bytes(), Format::JsonLines, Some(kind), |_| ()).expect("read");
             assert!(report.errors.is_empty(), "{:?}", report.errors);
         }
         let mut mentors = Vec::new();

@@ -91,16 +91,9 @@ impl TestApp {
 
     /// Takes people in from lines as a program sends them, and waits until they can be found.
     pub fn import(&self, lines: &str) {
-        let report = sync::import(
-            &self.app.db,
-            &Actor::nobody("import"),
-            lines.as_bytes(),
-            Format::JsonLines,
-            None,
-            false,
-            |_| (),
-        )
-        .expect("read to the end");
+        let report =
+            sync::import(&self.app.db, &Actor::nobody("import"), lines.as_bytes(), Format::JsonLines, None, |_| ())
+                .expect("read to the end");
         assert!(report.errors.is_empty(), "{:?}", report.errors);
         self.work();
     }

@@ -22,8 +22,8 @@ pub fn house() -> TestApp {
     })
 }
 
-pub fn signature(secret: &str, body: &[u8]) -> String {
-    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key will do").chain_update(body);
+pub fn signature(secret: impl AsRef<[u8]>, body: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_ref()).expect("any key will do").chain_update(body);
     let halves = |bytes: &[u8]| bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     let bytes = mac.finalize().into_bytes();
     format!("{:032x}{:032x}", halves(&bytes[..16]), halves(&bytes[16..]))

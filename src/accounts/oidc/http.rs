@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
-use reqwest::redirect::Policy;
 use url::Url;
 
 use crate::config;
 use crate::error::{Error, Result};
+use crate::outward;
 
 /// The largest answer taken, in bytes: a long list of keys has a tenth of that.
 const LONGEST_ANSWER: usize = 256 * 1024;
@@ -24,12 +24,7 @@ impl Http {
     /// A client that gives up after `patience`. Where everything is on this machine
     /// (`is_local`), no authority's certificate is needed, and none is looked for.
     pub(super) fn new(patience: Duration, is_local: bool) -> Result<Self> {
-        // A process has one implementation of TLS; that it is chosen already is no error.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let builder = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .timeout(patience)
-            .user_agent(concat!("Tandem/", env!("CARGO_PKG_VERSION")));
+        let builder = outward::client(patience);
         let builder = if is_local { builder.tls_certs_only([]) } else { builder };
         builder.build().map(Self).map_err(|cause| {
             Error::operator(
@@ -46,13 +41,7 @@ impl Http {
             return Err(io::Error::other("an address that is not https"));
         }
         let mut answer = self.0.execute(request.try_into().map_err(failed)?).await.map_err(failed)?;
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(failed)? {
-            if body.len() + part.len() > LONGEST_ANSWER {
-                return Err(io::Error::other("an answer that is too long"));
-            }
-            body.extend_from_slice(&part);
-        }
+        let body = outward::body(&mut answer, LONGEST_ANSWER).await.map_err(io::Error::other)?;
         let mut whole = HttpResponse::new(body);
         *whole.status_mut() = answer.status();
         *whole.headers_mut() = std::mem::take(answer.headers_mut());

@@ -4,7 +4,6 @@
 
 mod store;
 
-use std::fmt::Write as _;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use super::User;
 use crate::audit::{self, Actor, Entry};
 use crate::db::Tx;
 use crate::error::{Error, OrInternal, Result};
+use crate::hex::hex;
 use crate::ids::UserId;
 
 /// The largest upload, in bytes: what a telephone's camera makes, and a little more.
@@ -168,11 +168,7 @@ fn made(upload: &[u8]) -> Result<Photo> {
     for side in SIDES {
         let bytes = encoded(&shrunk(&picture, side), media_type)?;
         if bytes.len() <= LARGEST_KEPT {
-            let version = Sha256::digest(&bytes).iter().take(16).fold(String::new(), |mut hex, byte| {
-                // Writing to a text cannot fail.
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            });
+            let version = hex(&Sha256::digest(&bytes)[..16]);
             return Ok(Photo { media_type, bytes, version });
         }
     }

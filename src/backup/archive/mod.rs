@@ -13,6 +13,7 @@ use tar::{EntryType, Header};
 use super::manifest::{self, Manifest, Member, unfit};
 use crate::db::{copy, files};
 use crate::error::{OrInternal, Result};
+use crate::hex::hex;
 
 /// How hard zstd tries: its own default, which is faster than the disk.
 const LEVEL: i32 = 3;
@@ -238,12 +239,6 @@ impl Write for Steady<'_> {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-/// Bytes as small hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 #[cfg(test)]

@@ -3,13 +3,11 @@
 use rusqlite::{Row, ToSql, named_params};
 use serde_json::{Value, json};
 
+use crate::booking::hours::{WEEKDAYS, clock_time};
 use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::ids::UserId;
-
-/// Weekdays as the database counts them.
-const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 pub(super) fn slots(tx: &Tx<'_>, user: UserId, limit: u32) -> Result<Vec<Value>> {
     rows(
@@ -35,11 +33,10 @@ pub(super) fn hours(tx: &Tx<'_>, user: UserId, limit: u32) -> Result<Vec<Value>>
          where mentors.user_id = :user order by weekday, starts_minute limit :limit",
         named_params! { ":user": user, ":limit": limit },
         |row| {
-            let time = |minute: u32| format!("{:02}:{:02}", minute / 60, minute % 60);
             let weekday: u8 = row.get("weekday")?;
             Ok(json!({
-                "weekday": WEEKDAYS.get(usize::from(weekday)), "start": time(row.get("starts_minute")?),
-                "end": time(row.get("ends_minute")?),
+                "weekday": WEEKDAYS.get(usize::from(weekday)), "start": clock_time(row.get("starts_minute")?),
+                "end": clock_time(row.get("ends_minute")?),
             }))
         },
     )

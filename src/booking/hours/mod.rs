@@ -2,6 +2,7 @@
 
 mod expand;
 pub(super) mod store;
+mod words;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -19,6 +20,8 @@ use crate::ids::{MentorNo, SlotId};
 use crate::mentors::{self, Edit, Mentor, Patch};
 
 use expand::{Plan, expand};
+
+pub use words::{WEEKDAYS, clock_time, day_name, day_of};
 
 /// Rules of a week and days that are otherwise, at most.
 const MOST_RULES: usize = 100;

@@ -108,7 +108,6 @@ fn fill(app: &App, dir: &Path) -> Result<HashMap<String, MentorId>> {
         open(dir, "mentors.jsonl")?,
         Format::JsonLines,
         Some(Kind::Mentors),
-        false,
         |_| (),
     )?;
     if let Some(error) = report.errors.first() {

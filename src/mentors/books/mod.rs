@@ -103,10 +103,7 @@ pub fn find(tx: &Tx<'_>, reference: &Reference) -> Result<Known> {
 /// # Errors
 /// As `mentors::put`; `Invalid` for an edit that was made tomorrow; `mentor_elsewhere` where this id is that of a mentor from another record.
 pub fn put(tx: &Tx<'_>, actor: &Actor, new: NewMentor) -> Result<Effect> {
-    // Written down, an edit of tomorrow would keep out all that come after it.
-    if new.record_edited_ms.is_some_and(|ms| ms > tx.now().plus_days(1).unix().saturating_mul(1_000)) {
-        return Err(Error::field("Last Modified", "must not lie in the future"));
-    }
+    new.record_edited_ms.map_or(Ok(()), |edited_ms| super::check_last_edit(tx, edited_ms))?;
     match known(tx, &new)? {
         Some(mentor) if mentor.is_erased && new.account.deleted_at.is_some() => Ok(Effect::Unchanged),
         Some(mentor) if mentor.is_erased => {

@@ -11,7 +11,8 @@ use crate::ids::MentorNo;
 use crate::mentors::store::mentor_row;
 
 pub(super) fn for_each(tx: &Tx<'_>, mut each: impl FnMut(MentorBook) -> Result<()>) -> Result<()> {
-    let mut statement = tx.prepare_cached(include_str!("../sql/books.sql"))?;
+    let mut statement =
+        tx.prepare_cached(concat!(include_str!("../sql/columns.sql"), include_str!("../sql/books.sql")))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         each(book_row(row)?)?;

@@ -13,6 +13,7 @@ use crate::accounts::{self, Role, User};
 use crate::audit::Actor;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::hex::hex;
 use crate::ids::UserId;
 
 pub use change::{Change, ExpertiseChange, MenteeChange, MentorChange, add, change, change_as_seen};
@@ -50,7 +51,7 @@ fn forbidden() -> Error {
 /// Names all that an edit form shows of a mentor: it differs as soon as any of it does.
 pub fn version(mentor: &Mentor) -> String {
     let shown = format!("{:?}", (&mentor.name, &mentor.email, &mentor.timezone, &mentor.profile));
-    Sha256::digest(shown).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    hex(&Sha256::digest(shown))
 }
 
 /// The person whose profile the asker may change. `has_session_between` says whether the asker is a

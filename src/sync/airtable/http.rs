@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
-use reqwest::redirect::Policy;
 use url::Url;
 
 use crate::config;
 use crate::error::{Error, OrInternal, Result};
+use crate::outward;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,12 +45,7 @@ impl Http {
         if !config::is_private(address) {
             return Err(Error::operator("config", "sync.airtable_api_url must be an https:// address."));
         }
-        // A process has one implementation of TLS; that it is chosen already is no error.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let builder = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .timeout(PATIENCE)
-            .user_agent(concat!("Tandem/", env!("CARGO_PKG_VERSION")));
+        let builder = outward::client(PATIENCE);
         // On this machine nothing needs an authority's certificate, nor a way round.
         let is_here = address.scheme() == "http";
         let builder = if is_here { builder.tls_certs_only([]).no_proxy() } else { builder };
@@ -81,11 +76,7 @@ impl Http {
         let mut answer =
             request.header(AUTHORIZATION, self.token.clone()).send().await.map_err(reqwest::Error::without_url)?;
         let retry_after = answer.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.trim().parse().ok());
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
-            anyhow::ensure!(body.len() + part.len() <= LONGEST_ANSWER, "an answer of more than 16 MiB");
-            body.extend_from_slice(&part);
-        }
+        let body = outward::body(&mut answer, LONGEST_ANSWER).await?;
         Ok(Reply { status: answer.status().as_u16(), retry_after, body })
     }
 }

@@ -8,11 +8,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::operations::Problem;
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::hooks::{self, Change, Hook, Letter};
 use crate::ids::HookId;
 use crate::web::error::Refusal;
-use crate::web::extract::{Id, Json, Query, checked_limit, page_of};
+use crate::web::extract::{Id, Json, Query, checked_cursor, checked_limit, page_of};
 use crate::web::identity::{Admin, Caller};
 
 /// Every hook.
@@ -170,8 +170,7 @@ pub async fn letters(
     Query(query): Query<HookLetterQuery>,
 ) -> Result<Json<HookLetterList>, Refusal> {
     let limit = checked_limit(query.limit)?;
-    let wrong = |_| Error::field("cursor", "must be the nextCursor of the list before");
-    let before = query.cursor.as_deref().map(|cursor| cursor.parse().map_err(wrong)).transpose()?;
+    let before = checked_cursor(query.cursor.as_deref())?;
     let (items, next_cursor) = letter_page(&app, id, before, limit).await?;
     Ok(Json(HookLetterList { items, next_cursor }))
 }

@@ -1,22 +1,19 @@
 //! Weekly hours as JSON: `09:00` to `12:00` on `mon`, and days that are otherwise.
 
 use axum::extract::State;
-use chrono::{NaiveDate, Weekday};
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::availability::own;
 use super::operations::Problem;
 use crate::app::App;
-use crate::booking::hours::{self, Hours, Window};
+use crate::booking::hours::{self, Hours, Window, clock_time, day_name, day_of};
 use crate::error::{Error, Result};
 use crate::ids::MentorId;
 use crate::web::error::Refusal;
 use crate::web::extract::{Json, Query};
 use crate::web::identity::SignedIn;
-
-/// Weekdays as hours name them, Monday first.
-const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Whose hours.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -93,11 +90,6 @@ pub struct HoursAsk {
     exceptions: Vec<ExceptionJson>,
 }
 
-/// A minute of the day as the wall clock shows it.
-pub fn clock_time(minute: u16) -> String {
-    format!("{:02}:{:02}", minute / 60, minute % 60)
-}
-
 /// The minute of the day that `09:30` names, `24:00` included.
 pub fn minute_of(text: &str) -> Option<u16> {
     let (hours, minutes) = text.split_once(':')?;
@@ -124,7 +116,7 @@ impl From<&Hours> for HoursJson {
                 .rules
                 .iter()
                 .map(|(day, it)| RuleJson {
-                    weekday: WEEKDAYS[day.num_days_from_monday() as usize].to_owned(),
+                    weekday: day_name(*day).to_owned(),
                     start: clock_time(it.starts),
                     end: clock_time(it.ends),
                 })
@@ -151,9 +143,7 @@ impl HoursAsk {
         let mut rules = Vec::with_capacity(self.rules.len());
         for (place, rule) in self.rules.iter().enumerate() {
             let field = format!("rules[{place}]");
-            let day = WEEKDAYS.iter().position(|day| *day == rule.weekday.to_ascii_lowercase());
-            let day = day.and_then(|day| Weekday::try_from(u8::try_from(day).ok()?).ok());
-            let day = day.ok_or_else(|| {
+            let day = day_of(&rule.weekday).ok_or_else(|| {
                 Error::field(&format!("{field}.weekday"), "must be mon, tue, wed, thu, fri, sat or sun")
             })?;
             rules.push((day, window(&field, &rule.start, &rule.end)?));

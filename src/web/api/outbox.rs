@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::mail::{self, Filter, Posted, Words};
 use crate::web::error::Refusal;
-use crate::web::extract::{Id, Json, Query, checked_limit, page_of};
+use crate::web::extract::{Id, Json, Query, checked_cursor, checked_limit, page_of};
 use crate::web::identity::{Caller, Pm};
 
 /// What the list may be narrowed by.
@@ -63,7 +63,7 @@ pub async fn list(
     Query(query): Query<OutboxQuery>,
 ) -> Result<Json<LetterList>, Refusal> {
     let limit = checked_limit(query.limit)?;
-    let before_id = query.cursor.as_deref().map(read_cursor).transpose()?;
+    let before_id = checked_cursor(query.cursor.as_deref())?;
     let filter = Filter { state: query.state.as_deref().map(read_state).transpose()?, kind: query.kind };
     let (items, next_cursor) = page(&app, filter, before_id, limit).await?;
     Ok(Json(LetterList { items, next_cursor }))
@@ -80,10 +80,6 @@ pub async fn page(
         page_of(app.db.read(move |tx| mail::outbox(tx, &filter, before_id, limit + 1)).await?, limit);
     let next_cursor = items.last().filter(|_| has_more).map(|letter| letter.id.to_string());
     Ok((items, next_cursor))
-}
-
-fn read_cursor(cursor: &str) -> Result<i64> {
-    cursor.parse().map_err(|_| Error::field("cursor", "must be the nextCursor of the list before"))
 }
 
 fn read_state(state: &str) -> Result<mail::State> {

@@ -20,7 +20,7 @@ use crate::sync::deliveries::{self, Delivery, Filter, Logged, Outcome, Source};
 use crate::sync::{self, Applied, Mapping, airtable};
 use crate::upkeep::sweep::{self, Keep, Swept};
 use crate::web::error::Refusal;
-use crate::web::extract::{Id, Json, Query, checked_limit, page_of};
+use crate::web::extract::{Id, Json, Query, checked_cursor, checked_limit, page_of};
 use crate::web::identity::{Pm, SignedIn, Via};
 
 /// Bytes of a delivery, at most.
@@ -136,7 +136,7 @@ pub struct Log {
 ))]
 pub async fn log(State(app): State<App>, _: Pm, Query(query): Query<LogQuery>) -> Result<Json<Log>, Refusal> {
     let limit = checked_limit(query.limit)?;
-    let before = query.cursor.as_deref().map(read_cursor).transpose()?;
+    let before = checked_cursor(query.cursor.as_deref())?;
     let result = query.result.as_deref().map(read_result).transpose()?;
     let (items, next_cursor) = log_page(&app, Filter { result, record: query.record }, before, limit).await?;
     Ok(Json(Log { items, next_cursor }))
@@ -153,10 +153,6 @@ pub async fn log_page(
         page_of(app.db.read(move |tx| deliveries::log(tx, &filter, before, limit + 1)).await?, limit);
     let next_cursor = items.last().filter(|_| has_more).map(|delivery| delivery.id.to_string());
     Ok((items, next_cursor))
-}
-
-fn read_cursor(cursor: &str) -> Result<i64> {
-    cursor.parse().map_err(|_| Error::field("cursor", "must be the nextCursor of the list before"))
 }
 
 fn read_result(result: &str) -> Result<Outcome> {

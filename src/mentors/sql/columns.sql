@@ -8,4 +8,3 @@ select
         select json_group_array(json_array(area, subarea, weight) order by position)
         from expertise where expertise.mentor_number = mentors.number
     ) as expertise
-from mentors join users on users.id = mentors.user_id
