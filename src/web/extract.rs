@@ -127,6 +127,17 @@ fn is_json(kind: Option<&axum::http::HeaderValue>) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
+/// The bytes of a body as they came, for what is signed. One that is larger than the route takes is refused like any other.
+pub struct Raw(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        body(request, state).await.map(Self)
+    }
+}
+
 /// The whole body, unless it is larger than the route takes.
 pub(super) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Refusal> {
     Bytes::from_request(request, state).await.map_err(|rejection| {

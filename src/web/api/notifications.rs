@@ -1,7 +1,6 @@
 //! Airtable's own webhooks: they say that something has changed and not what. The signature is checked before
 //! anything is read; then one job is queued, and whoever notifies is sent home.
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
@@ -12,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::sync::deliveries::Source;
 use crate::sync::{self, airtable};
 use crate::web::error::Refusal;
+use crate::web::extract::Raw;
 
 /// Bytes of a notification, at most: it names a base, a webhook and a time.
 pub const BODY_LIMIT: usize = 16 * 1024;
@@ -30,7 +30,7 @@ const SIGNATURE: &str = "x-airtable-content-mac";
     (status = 404, description = "No MAC secret is set, so there is nothing to notify", body = Problem),
     (status = 413, description = "Over 16 KiB", body = Problem),
 ))]
-pub async fn notify(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Refusal> {
+pub async fn notify(State(app): State<App>, headers: HeaderMap, Raw(body): Raw) -> Result<StatusCode, Refusal> {
     let settings = &app.config.sync;
     let Some(key) = settings.airtable_mac_key().filter(|_| settings.has_airtable()) else {
         return Err(Error::not_found("not_found", "There is nothing here.").into());

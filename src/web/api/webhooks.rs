@@ -1,7 +1,6 @@
 //! Programs that push: the Airtable webhook, whose signature is checked before anything is read; and the endpoint for
 //! schedulers.
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
@@ -20,7 +19,7 @@ use crate::sync::deliveries::{self, Delivery, Filter, Logged, Outcome, Source};
 use crate::sync::{self, Applied, Mapping, airtable};
 use crate::upkeep::sweep::{self, Keep, Swept};
 use crate::web::error::Refusal;
-use crate::web::extract::{Id, Json, Query, checked_cursor, checked_limit, page_of};
+use crate::web::extract::{Id, Json, Query, Raw, checked_cursor, checked_limit, page_of};
 use crate::web::identity::{Pm, SignedIn, Via};
 
 /// Bytes of a delivery, at most.
@@ -61,7 +60,7 @@ struct Cleaned {
     (status = 413, description = "Over 1 MiB", body = Problem),
     (status = 422, description = "A field is wrong", body = Problem),
 ))]
-pub async fn airtable(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Json<Delivered>, Refusal> {
+pub async fn airtable(State(app): State<App>, headers: HeaderMap, Raw(body): Raw) -> Result<Json<Delivered>, Refusal> {
     let settings = &app.config.sync;
     if settings.airtable_secret.is_empty() {
         return Err(Error::not_found("not_found", "There is nothing here.").into());
