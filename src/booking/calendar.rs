@@ -278,12 +278,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_people_write_stays_inside_its_property(notes in any::<String>(), name in "\\PC{0,40}|[\"\\\\;:,\r\n]{0,20}") {
+        fn whatever_people_write_stays_inside_its_property(
+            notes in any::<String>(),
+            name in "\\PC{0,40}|[\"\\\\;:,\r\n]{0,20}",
+            mentor in any::<String>(),
+            room in any::<String>(),
+        ) {
             let house = House::new();
             let mut session = session(&house);
             let calm = properties(&invitation(&house.rules, &session, Party::Mentee, Method::Request, house.now())).len();
             session.notes = format!("{notes}\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nATTENDEE:mailto:x@example.org");
             session.mentee.name = name;
+            session.mentor.name = mentor;
+            session.meeting_url = Some(format!("https://meet.example.org/{room}\r\nATTENDEE:mailto:y@example.org"));
             let text = invitation(&house.rules, &session, Party::Mentee, Method::Request, house.now());
             let all = properties(&text);
             prop_assert_eq!(all.iter().filter(|(name, _)| name.starts_with("ATTENDEE")).count(), 1);

@@ -199,9 +199,12 @@ fn pieces(text: &str) -> Vec<Word<'_>> {
         {
             last.place.end = word.place.end;
             last.folded.to_mut().push_str(&word.folded);
-        } else if let Some(at) = letters_before_digits(&word.folded) {
+        } else if let Some(at) = letters_before_digits(&word.folded)
+            // Digits that were folded ("a²") take other room in the text than in the word.
+            && text[word.place.clone()].ends_with(&word.folded[at..])
+        {
             let (letters, digits) = word.folded.split_at(at);
-            let middle = word.place.start + at;
+            let middle = word.place.end - digits.len();
             pieces.push(Word { place: word.place.start..middle, folded: letters.to_owned().into() });
             pieces.push(Word { place: middle..word.place.end, folded: digits.to_owned().into() });
         } else {
@@ -266,6 +269,15 @@ mod tests {
         let words = words(text);
         assert_eq!(words.iter().map(|it| &*it.folded).collect::<Vec<_>>(), ["cafe", "cafe", "o", "neil"]);
         assert_eq!(&text[words[1].place.clone()], "Cafe\u{301}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_place_is_one_of_the_text(text in "[a-zßﬃȺ²５·٣é\\u{301}\\-()]{0,12}|\\PC{0,30}") {
+            for term in terms(&text) {
+                proptest::prop_assert!(text.get(term.place.clone()).is_some_and(|it| !it.is_empty()), "{term:?} in {text:?}");
+            }
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod hooks;
 mod house;
 mod leaving;
 mod letters;
+mod mangled;
 mod matching;
 mod metrics;
 mod office;

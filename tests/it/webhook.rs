@@ -11,7 +11,7 @@ use tandem::audit::Actor;
 
 use crate::test_app::{Answer, TestApp, mentor, request};
 
-const SECRET: &str = "a secret of the base";
+pub const SECRET: &str = "a secret of the base";
 const PATH: &str = "/api/webhooks/airtable";
 
 pub fn house() -> TestApp {
