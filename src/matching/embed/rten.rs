@@ -1,6 +1,6 @@
 //! The engine that is always there: pure Rust, no native library, weights borrowed from the binary.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool};
 use rten_tensor::prelude::*;
@@ -14,7 +14,42 @@ pub(super) struct Rten {
     tokenizer: tokenizers::Tokenizer,
     inputs: [NodeId; 3],
     output: NodeId,
-    one_thread: Arc<ThreadPool>,
+    lanes: Lanes,
+}
+
+/// One thread of its own for each core. The engine hands every run to a pool of threads, and a pool of one thread
+/// that all share would let one question wait for the other while a core is idle.
+struct Lanes {
+    free: Mutex<Vec<Arc<ThreadPool>>>,
+    returned: Condvar,
+}
+
+impl Lanes {
+    fn new() -> Self {
+        let n_cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let free = (0..n_cores).map(|_| Arc::new(ThreadPool::with_num_threads(1))).collect();
+        Self { free: Mutex::new(free), returned: Condvar::new() }
+    }
+
+    /// Takes a lane, waiting until one is free.
+    fn take(&self) -> Lane<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.returned.wait_while(free, |free| free.is_empty()).unwrap_or_else(PoisonError::into_inner);
+        Lane { lanes: self, pool: free.pop() }
+    }
+}
+
+/// A lane in use; it is given back however the run ends.
+struct Lane<'a> {
+    lanes: &'a Lanes,
+    pool: Option<Arc<ThreadPool>>,
+}
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        self.lanes.free.lock().unwrap_or_else(PoisonError::into_inner).extend(self.pool.take());
+        self.lanes.returned.notify_one();
+    }
 }
 
 impl Rten {
@@ -26,9 +61,7 @@ impl Rten {
         let node = |name: &str| model.node_id(name).or_internal("finding the model's inputs and output");
         let inputs = [node("input_ids")?, node("attention_mask")?, node("token_type_ids")?];
         let output = node("last_hidden_state")?;
-        // One text on one thread: two questions at once use two cores, and none waits for the other.
-        let one_thread = Arc::new(ThreadPool::with_num_threads(1));
-        Ok(Self { model, tokenizer: super::tokenizer()?, inputs, output, one_thread })
+        Ok(Self { model, tokenizer: super::tokenizer()?, inputs, output, lanes: Lanes::new() })
     }
 
     pub(super) fn embed(&self, text: &str) -> Result<Vec<f32>> {
@@ -42,7 +75,9 @@ impl Rten {
         let mask = NdTensor::<i32, 2>::full([1, n_tokens], 1);
         let types = NdTensor::<i32, 2>::zeros([1, n_tokens]);
         let [ids_node, mask_node, types_node] = self.inputs;
-        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.one_thread)));
+        // One text on one thread: two questions at once use two cores, and none waits for the other.
+        let lane = self.lanes.take();
+        let options = RunOptions::default().with_thread_pool(lane.pool.clone());
         let [hidden] = self
             .model
             .run_n(
