@@ -6,6 +6,8 @@ use crate::clock::Moment;
 use crate::db::copy::Census;
 use crate::db::{DATABASE, newest_schema};
 use crate::error::{Error, Result};
+use crate::hex::hex;
+use crate::matching::embed;
 
 /// The manifest's name in the archive.
 pub(super) const NAME: &str = "manifest.json";
@@ -54,6 +56,11 @@ impl Manifest {
     /// The manifest of a backup made now.
     pub(super) fn new(made_at: Moment, model: String, census: Census, files: Vec<Member>) -> Self {
         Self { format: FORMAT, tandem: env!("CARGO_PKG_VERSION").to_owned(), made_at, model, census, files }
+    }
+
+    /// Whether the Tandem that made it had another model than this one.
+    pub fn is_of_another_model(&self) -> bool {
+        self.model != hex(&embed::model_hash())
     }
 
     /// Reads one and refuses what this Tandem cannot restore, or should not.
