@@ -145,6 +145,9 @@ mod tests {
         let read = |manifest: &Manifest| Manifest::read(&serde_json::to_vec(manifest).expect("written"));
         let good = with(vec![file(DATABASE, 1), file("a.key", 2)]);
         assert_eq!(read(&good).expect("good"), good);
+        assert!(good.is_of_another_model(), "which is no reason to refuse it");
+        let ours = Manifest { model: hex(&embed::model_hash()), ..good.clone() };
+        assert!(!read(&ours).expect("good").is_of_another_model());
         for files in [
             vec![],
             vec![file("a.key", 1), file(DATABASE, 1)],

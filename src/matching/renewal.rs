@@ -102,14 +102,14 @@ enum Step {
 impl Renewal {
     /// Takes up what `survey` has found.
     pub(super) fn new(survey: Survey, settings: Settings) -> Self {
-        let is_under_way = !survey.to_renew.is_empty();
         let n_done = survey.n_passages.saturating_sub(survey.n_lacking);
-        // Where a job is still to bring vectors of this model, the former ones serve until the next start.
-        let step = match (is_under_way, survey.has_others && survey.n_lacking == 0) {
-            (true, _) => Step::Making(survey.to_renew),
-            (false, true) => Step::Clearing(None),
-            (false, false) => Step::Over,
+        let is_all_there = survey.n_lacking == 0 && survey.to_renew.is_empty();
+        let step = match (survey.has_others, is_all_there) {
+            (false, _) => Step::Over,
+            (true, true) => Step::Clearing(None),
+            (true, false) => Step::Making(survey.to_renew),
         };
+        let is_under_way = matches!(step, Step::Making(_));
         let all = Self {
             work: Mutex::new(Work {
                 step,
