@@ -131,7 +131,15 @@ impl Drop for Workers {
     }
 }
 
-fn work(db: &Db, matcher: &Matcher, post: &Post, airtable: Option<&Airtable>, lane: Lane, bell: &Bell, duty: &Duty) {
+fn work(
+    db: &Db,
+    matcher: &Arc<Matcher>,
+    post: &Post,
+    airtable: Option<&Airtable>,
+    lane: Lane,
+    bell: &Bell,
+    duty: &Duty,
+) {
     let is_over = || bell.is_over.load(Ordering::SeqCst);
     while !bell.is_over.load(Ordering::SeqCst) {
         duty.sign();
@@ -180,17 +188,17 @@ fn keep_watch(db: &Db, rules: &Rules, keep: Keep, airtable: Option<&Airtable>, b
     }
 }
 
-/// Runs one job that is due; `false` where there was none.
+/// Runs one job that is due, or else makes some vectors of an earlier model anew; `false` where there was neither.
 ///
 /// # Errors
 /// Internal, where the queue itself fails; a failing job is handed back and is no error.
-pub fn run_one(db: &Db, matcher: &Matcher, post: &Post, airtable: Option<&Airtable>) -> Result<bool> {
+pub fn run_one(db: &Db, matcher: &Arc<Matcher>, post: &Post, airtable: Option<&Airtable>) -> Result<bool> {
     run_one_of(db, matcher, post, airtable, Lane::All, &|| false)
 }
 
 fn run_one_of(
     db: &Db,
-    matcher: &Matcher,
+    matcher: &Arc<Matcher>,
     post: &Post,
     airtable: Option<&Airtable>,
     lane: Lane,
@@ -199,7 +207,8 @@ fn run_one_of(
     // Looking first spares the one writer a transaction when there is nothing to do.
     let is_due = db.read_here(|tx| jobs::is_due(tx, lane))?;
     let Some(job) = (if is_due { db.write_here(|tx| jobs::claim(tx, lane))? } else { None }) else {
-        return Ok(false);
+        // Nobody waits for this, so it comes after everything that somebody waits for.
+        return if matches!(lane, Lane::All | Lane::Others) { renew(db, matcher) } else { Ok(false) };
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| hand_over(db, matcher, post, airtable, &job, is_over)));
     let outcome = outcome.unwrap_or_else(|_| {
@@ -213,6 +222,13 @@ fn run_one_of(
         db.write_here(|tx| hand_back(tx, &job, &reason))?;
     }
     Ok(true)
+}
+
+fn renew(db: &Db, matcher: &Arc<Matcher>) -> Result<bool> {
+    catch_unwind(AssertUnwindSafe(|| matcher.renew())).unwrap_or_else(|_| {
+        db.meters().panicked("renewal");
+        Err(Error::internal(anyhow::anyhow!("making vectors anew panicked")))
+    })
 }
 
 fn hand_over(

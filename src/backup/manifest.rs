@@ -6,6 +6,8 @@ use crate::clock::Moment;
 use crate::db::copy::Census;
 use crate::db::{DATABASE, newest_schema};
 use crate::error::{Error, Result};
+use crate::hex::hex;
+use crate::matching::embed;
 
 /// The manifest's name in the archive.
 pub(super) const NAME: &str = "manifest.json";
@@ -54,6 +56,11 @@ impl Manifest {
     /// The manifest of a backup made now.
     pub(super) fn new(made_at: Moment, model: String, census: Census, files: Vec<Member>) -> Self {
         Self { format: FORMAT, tandem: env!("CARGO_PKG_VERSION").to_owned(), made_at, model, census, files }
+    }
+
+    /// Whether the Tandem that made it had another model than this one.
+    pub fn is_of_another_model(&self) -> bool {
+        self.model != hex(&embed::model_hash())
     }
 
     /// Reads one and refuses what this Tandem cannot restore, or should not.
@@ -138,6 +145,9 @@ mod tests {
         let read = |manifest: &Manifest| Manifest::read(&serde_json::to_vec(manifest).expect("written"));
         let good = with(vec![file(DATABASE, 1), file("a.key", 2)]);
         assert_eq!(read(&good).expect("good"), good);
+        assert!(good.is_of_another_model(), "which is no reason to refuse it");
+        let ours = Manifest { model: hex(&embed::model_hash()), ..good.clone() };
+        assert!(!read(&ours).expect("good").is_of_another_model());
         for files in [
             vec![],
             vec![file("a.key", 1), file(DATABASE, 1)],

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs;
 
 /// How often the bar looks.
@@ -34,4 +34,22 @@ pub(super) fn finish_jobs(app: &App, heading: &'static str) -> Result<u64> {
     workers.stop();
     app.matcher.settle(Duration::from_mins(1));
     Ok(depth.dead)
+}
+
+/// Makes what vectors of an earlier model there are anew, to the end.
+pub(super) fn renew(app: &App, heading: &'static str) -> Result<()> {
+    let Some(first) = app.matcher.parts().renewal else {
+        // Former vectors may still have to be cleared away.
+        while app.matcher.renew()? {}
+        return Ok(());
+    };
+    let bar = bar(heading, first.n_all);
+    while app.matcher.renew()? {
+        bar.set_position(app.matcher.parts().renewal.map_or(first.n_all, |it| it.n_done));
+    }
+    bar.finish_and_clear();
+    match app.matcher.parts().renewal {
+        None => Ok(()),
+        Some(_) => Err(Error::operator("reindex_incomplete", "Not all vectors could be made anew; the log says why.")),
+    }
 }

@@ -1,4 +1,5 @@
-//! `tandem reindex`: throws the keyword index away and makes it anew from the database, and tries again what could not be embedded.
+//! `tandem reindex`: throws the keyword index away and makes it anew from the database, tries again what could not be
+//! embedded, and makes vectors of an earlier model anew.
 
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
     let app = App::open(config, Clock::System, "reindex")?;
     app.matcher.remake_dead_vectors()?;
     let n_dead = progress::finish_jobs(&app, "Reading mentors' profiles")?;
+    progress::renew(&app, "Making vectors anew")?;
     if !app.matcher.settle(Duration::from_mins(10)) {
         return Err(Error::operator("reindex_incomplete", "The keyword index could not be made; the log says why."));
     }

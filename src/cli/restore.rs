@@ -49,6 +49,11 @@ pub(super) fn run(flags: &Flags, args: Args) -> Result<()> {
     }
     print(&done)?;
     say(&format!("{} holds the backup of {} now.", config.data_dir.display(), done.manifest.made_at))?;
+    if done.manifest.is_of_another_model() {
+        say(
+            "Its vectors are of another model: they answer until those of this version are made, which Tandem does by itself.",
+        )?;
+    }
     say("The search indexes come back by themselves at the next start.")
 }
 

@@ -142,11 +142,13 @@ pub struct Live {
     with_vectors: Bits,
     /// The last change that is in here.
     pub seq: u64,
+    /// The models whose vectors are taken, by their hashes: of each mentor those of the first that has them all.
+    pub models: Vec<[u8; 32]>,
 }
 
 impl Live {
     /// Nobody yet.
-    pub fn new(tier: Tier) -> Self {
+    pub fn new(tier: Tier, models: Vec<[u8; 32]>) -> Self {
         Self {
             roster: Roster::default(),
             lexicon: Lexicon::default(),
@@ -154,6 +156,7 @@ impl Live {
             tags: Tags::default(),
             with_vectors: Bits::default(),
             seq: 0,
+            models,
         }
     }
 

@@ -13,11 +13,13 @@ mod explain;
 pub mod keywords;
 pub mod lexicon;
 mod live;
+mod load;
 mod measure;
 mod named;
 mod passages;
 mod rank;
 mod refresh;
+mod renewal;
 pub mod roster;
 pub mod score;
 mod spelling;
@@ -37,6 +39,7 @@ use self::catalogue::{Catalogue, Seen};
 use self::keywords::KeywordReader;
 use self::live::Live;
 use self::refresh::Refresher;
+use self::renewal::Renewal;
 use crate::clock::Moment;
 use crate::db::Db;
 use crate::error::{Error, Kind, OrInternal, Result};
@@ -49,6 +52,7 @@ pub use self::explain::Reason;
 pub use self::measure::TierFigures;
 pub use self::rank::{Match, Ranking, Stages, Variant};
 pub use self::refresh::put_vectors;
+pub use self::renewal::{Progress, progress_in};
 pub use self::roster::{Card, Facet, Filters, SLOT_DAYS, Slot};
 pub use self::score::Calibration;
 pub use self::view::{Answer, MatchView, SlotView};
@@ -78,6 +82,8 @@ pub struct Parts {
     pub n_units: usize,
     /// Mentors in the keyword index, `None` while it is being made anew.
     pub n_in_keywords: Option<u64>,
+    /// How far vectors of an earlier model are made anew, while they are.
+    pub renewal: Option<Progress>,
     /// What runs the model.
     pub engine: &'static str,
 }
@@ -93,6 +99,8 @@ pub struct Matcher {
     /// Questions asked lately, as the model and the catalogue see them.
     questions: Cache<String, Arc<Seen>>,
     live: RwLock<Live>,
+    /// How far vectors of an earlier model are made anew.
+    renewal: Renewal,
     /// `None` while the keyword index is being made anew.
     keywords: RwLock<Option<KeywordReader>>,
     refresher: OnceLock<Refresher>,
@@ -236,6 +244,7 @@ impl Matcher {
             n_waiting: live.n_without_vectors(),
             n_units: live.vectors.n_units(),
             n_in_keywords: keywords.map(|reader| reader.n_mentors()),
+            renewal: self.renewal.progress(),
             engine: self.embedder.engine(),
         }
     }

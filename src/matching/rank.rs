@@ -195,7 +195,7 @@ pub(super) fn rank(
     let near_misses = if ranked.is_empty() { weigh.near_misses(candidates, &eligible) } else { Vec::new() };
     let nearest = near_misses.into_iter();
     let near_misses = nearest.filter_map(|mentor| weigh.explained(&understood, mentor, false, now)).collect();
-    let degraded = degraded(&live, keywords.is_some());
+    let degraded = degraded(matcher, &live, keywords.is_some());
     stages.explain = watch.lap();
     Ok(Ranking {
         question: ask.text.clone(),
@@ -402,12 +402,13 @@ impl Weigh<'_> {
     }
 }
 
-fn degraded(live: &Live, has_keywords: bool) -> Vec<&'static str> {
+fn degraded(matcher: &Matcher, live: &Live, has_keywords: bool) -> Vec<&'static str> {
     let mut degraded = Vec::new();
     if !has_keywords {
         degraded.push("keyword");
     }
-    if live.n_without_vectors() > 0 {
+    // Vectors of an earlier model serve, but not as well as those that are being made.
+    if matcher.renewal.progress().is_some() || live.n_without_vectors() > 0 {
         degraded.push("semantic");
     }
     degraded

@@ -11,14 +11,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use moka::sync::Cache;
-use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use super::catalogue::Catalogue;
 use super::embed::{Embedder, model_hash};
 use super::keywords::{self, Keywords, Stamp};
-use super::live::{Live, Loaded, texts};
+use super::live::{Live, texts};
+use super::load::{self, loaded, text_hash};
 use super::passages;
+use super::renewal::Renewal;
 use super::store;
 use super::vectors::graph;
 use super::{Matcher, Settings};
@@ -48,18 +49,20 @@ pub(super) struct Refresher {
 
 impl Matcher {
     /// Fills the roster from the database and starts the thread that keeps the keyword index.
-    /// Mentors whose vectors are missing get a job each.
+    /// Mentors whose vectors are missing get a job each; vectors of an earlier model serve until they are made anew.
     ///
     /// # Errors
     /// Internal, where the database cannot be read.
     pub fn open(db: Db, embedder: Arc<Embedder>, settings: Settings) -> Result<Arc<Self>> {
-        let live = load(&db, settings)?;
+        let (live, survey) = load::open(&db, settings.tier)?;
+        let renewal = Renewal::new(survey, settings);
         let matcher = Arc::new(Self {
             db,
             embedder,
             catalogue: Catalogue::load()?,
             questions: Cache::new(settings.cached_questions),
             live: RwLock::new(live),
+            renewal,
             keywords: RwLock::new(None),
             refresher: OnceLock::new(),
             permits: Arc::new(Semaphore::new(settings.n_permits)),
@@ -88,7 +91,7 @@ impl Matcher {
 
     /// Builds the graph beside the live vectors, on a thread of its own, where the configuration or
     /// the size asks for one; the cascade answers until it is attached.
-    fn build_graph_if_wanted(self: &Arc<Self>) {
+    pub(super) fn build_graph_if_wanted(self: &Arc<Self>) {
         let is_wanted = self.live().vectors.wants_graph();
         if !is_wanted || self.is_building_graph.swap(true, Ordering::SeqCst) {
             return;
@@ -101,6 +104,8 @@ impl Matcher {
             let Some(matcher) = matcher.upgrade() else { return };
             matcher.live.write().unwrap_or_else(PoisonError::into_inner).vectors.attach(graph);
             matcher.is_building_graph.store(false, Ordering::SeqCst);
+            // The vectors may be others by now, and what was built of the former ones fits none of them.
+            matcher.build_graph_if_wanted();
         };
         if let Err(cause) = std::thread::Builder::new().name("graph".to_owned()).spawn(built) {
             tracing::error!(%cause, "the graph cannot be built; the cascade answers");
@@ -124,6 +129,11 @@ impl Matcher {
     fn try_follow(&self) -> Result<()> {
         // The write lock is held while reading, so that two commits are never applied out of order.
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        self.bring_up(&mut live)
+    }
+
+    /// Applies to `live` what was changed since.
+    pub(super) fn bring_up(&self, live: &mut Live) -> Result<()> {
         self.db.read_here(|tx| {
             let mut seq = live.seq;
             let mut changed: BTreeMap<u32, bool> = BTreeMap::new();
@@ -139,7 +149,7 @@ impl Matcher {
                     continue;
                 }
                 match mentors::by_number(tx, number)? {
-                    Some(mentor) => live.put(loaded(tx, mentor)?),
+                    Some(mentor) => live.put(loaded(tx, mentor, &live.models)?),
                     None => live.remove(number.0),
                 }
             }
@@ -346,44 +356,4 @@ fn gather(bell: &Receiver<()>) {
             return;
         }
     }
-}
-
-/// Reads everybody from the database; mentors whose vectors are missing or of an older profile get a job.
-fn load(db: &Db, settings: Settings) -> Result<Live> {
-    let mut live = Live::new(settings.tier);
-    let mut waiting = Vec::new();
-    db.read_here(|tx| {
-        live.seq = tx.last_change()?;
-        mentors::for_each(tx, |mentor| {
-            let loaded = loaded(tx, mentor)?;
-            if !loaded.has_current_vectors() {
-                waiting.push(loaded.mentor.number);
-            }
-            live.put(loaded);
-            Ok(())
-        })
-    })?;
-    live.vectors.settle();
-    if !waiting.is_empty() {
-        db.write_here(|tx| waiting.iter().try_for_each(|it| jobs::enqueue(tx, jobs::Kind::Embed, &it.0.to_string())))?;
-    }
-    Ok(live)
-}
-
-fn loaded(tx: &Tx<'_>, mentor: Mentor) -> Result<Loaded> {
-    let model = model_hash();
-    let units = store::vectors(tx, &model, mentor.number)?.unwrap_or_default();
-    let mut tags = Vec::with_capacity(mentor.profile.expertise.len());
-    for expertise in &mentor.profile.expertise {
-        match store::embedding(tx, &model, &text_hash(&expertise.area))? {
-            Some(vector) => tags.push(vector),
-            None => break,
-        }
-    }
-    let standing = store::standing(tx, mentor.number)?;
-    Ok(Loaded { mentor, standing, units, tags })
-}
-
-fn text_hash(text: &str) -> [u8; 32] {
-    Sha256::digest(text.as_bytes()).into()
 }

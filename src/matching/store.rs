@@ -34,6 +34,76 @@ pub(super) fn insert_embedding(tx: &Tx<'_>, model: &[u8; 32], text: &[u8; 32], v
     Ok(())
 }
 
+/// Whether there are vectors of any other model.
+pub(super) fn has_others(tx: &Tx<'_>, model: &[u8; 32]) -> Result<bool> {
+    Ok(tx
+        .prepare_cached("select 1 from embeddings where model_hash <> :model limit 1")?
+        .exists(named_params! { ":model": model })?)
+}
+
+/// Other models that have vectors of passages as they are now, the one with the most of them first.
+pub(super) fn other_models(tx: &Tx<'_>, model: &[u8; 32]) -> Result<Vec<[u8; 32]>> {
+    let mut statement = tx.prepare_cached(
+        "select model_hash from passages
+         join embeddings on embeddings.text_hash = passages.text_hash and model_hash <> :model
+         group by model_hash order by count(*) desc, model_hash",
+    )?;
+    let rows = statement.query_map(named_params! { ":model": model }, |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Whether any passage has no vector of this model.
+pub(super) fn is_any_lacking(tx: &Tx<'_>, model: &[u8; 32]) -> Result<bool> {
+    Ok(tx
+        .prepare_cached(
+            "select 1 from passages where not exists (
+                 select 1 from embeddings
+                 where embeddings.text_hash = passages.text_hash and model_hash = :model)
+             limit 1",
+        )?
+        .exists(named_params! { ":model": model })?)
+}
+
+/// A mentor's passages that have no vector of this model, each text with its hash.
+pub(super) fn lacking(tx: &Tx<'_>, model: &[u8; 32], mentor: MentorNo) -> Result<Vec<([u8; 32], String)>> {
+    let mut statement = tx.prepare_cached(
+        "select text_hash, text from passages
+         where mentor_number = :mentor and not exists (
+             select 1 from embeddings
+             where embeddings.text_hash = passages.text_hash and model_hash = :model)
+         order by position",
+    )?;
+    let rows = statement.query_map(named_params! { ":mentor": mentor, ":model": model }, |row| {
+        Ok((row.get("text_hash")?, row.get("text")?))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How many passages have a vector of this model, and how many there are.
+pub(super) fn renewed(tx: &Tx<'_>, model: &[u8; 32]) -> Result<(u64, u64)> {
+    Ok(tx
+        .prepare_cached(
+            "select count(embeddings.id) as n_renewed, count(*) as n_all from passages
+             left join embeddings on embeddings.text_hash = passages.text_hash and model_hash = :model",
+        )?
+        .query_row(named_params! { ":model": model }, |row| {
+            let count = |name: &str| row.get::<_, i64>(name).map(i64::cast_unsigned);
+            Ok((count("n_renewed")?, count("n_all")?))
+        })?)
+}
+
+/// The rows of other models' vectors.
+pub(super) fn others(tx: &Tx<'_>, model: &[u8; 32]) -> Result<Vec<i64>> {
+    let mut statement = tx.prepare_cached("select id from embeddings where model_hash <> :model")?;
+    let rows = statement.query_map(named_params! { ":model": model }, |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn delete_embedding(tx: &Tx<'_>, id: i64) -> Result<()> {
+    tx.prepare_cached("delete from embeddings where id = :id")?.execute(named_params! { ":id": id })?;
+    Ok(())
+}
+
 fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
 }

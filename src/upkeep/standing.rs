@@ -106,14 +106,23 @@ fn of_backups(db: &Db, backups: &Backups) -> Option<Component> {
 fn of_matching(matcher: &Matcher) -> Vec<Component> {
     let parts = matcher.parts();
     let n_waiting = parts.n_waiting;
-    let waits =
-        (n_waiting > 0).then(|| (State::Warn, format!("Mentors whose vectors are still to be made: {n_waiting}.")));
+    let mut figures = json!({ "mentorsWaiting": n_waiting, "units": parts.n_units });
+    let mut says = Vec::new();
+    if n_waiting > 0 {
+        says.push(format!("Mentors whose vectors are still to be made: {n_waiting}."));
+    }
+    if let Some(progress) = parts.renewal {
+        says.push(format!("{progress}; until all have, those of an earlier model answer."));
+        figures["passages"] = json!(progress.n_all);
+        figures["renewed"] = json!(progress.n_done);
+    }
+    let waits = (!says.is_empty()).then(|| (State::Warn, says.join(" ")));
     let rebuilds = parts.n_in_keywords.is_none().then(|| {
         (State::Warn, "The keyword index is being made anew; questions are answered by meaning alone.".to_owned())
     });
     vec![
         part("roster", None, json!({ "mentors": parts.n_visible })),
-        part("vectors", waits, json!({ "mentorsWaiting": n_waiting, "units": parts.n_units })),
+        part("vectors", waits, figures),
         part("keywords", rebuilds, parts.n_in_keywords.map_or_else(|| json!({}), |n| json!({ "mentors": n }))),
         part("embedder", None, json!({ "engine": parts.engine })),
     ]

@@ -65,7 +65,7 @@ pub fn file_of(directory: &Path, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-fn demo_lines(n: usize) -> String {
+pub fn demo_lines(n: usize) -> String {
     let all = include_str!("../../assets/demo/mentors.jsonl");
     all.split_inclusive('\n').take(n).collect()
 }
@@ -310,7 +310,7 @@ fn edited(line: &str, bio: &str) -> String {
 }
 
 /// Names and scores, which must be the same; ids are drawn anew in each directory.
-fn scores(directory: &Path, question: &str) -> Vec<(String, u64)> {
+pub fn scores(directory: &Path, question: &str) -> Vec<(String, u64)> {
     let run = in_directory(directory, &["match", question, "--json", "--limit", "50"], "");
     let answer = run.json();
     assert_eq!(answer["degraded"], json!([]), "{}", run.err);

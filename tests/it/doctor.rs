@@ -101,6 +101,7 @@ async fn a_house_in_order_has_nothing_wrong_and_is_not_changed_by_a_look() {
         ("history", "future"),
         ("zones", "known"),
         ("keyword_index", "up to date"),
+        ("vectors", "this version's model"),
         ("jobs", "waiting: 0"),
         ("letters", "waiting: 0"),
         ("admin", "Somebody"),

@@ -41,6 +41,7 @@ mod provider;
 mod quality;
 mod receiver;
 mod refusals;
+mod renewal;
 mod round_trip;
 #[cfg(target_os = "linux")]
 mod service;

@@ -78,7 +78,7 @@ fn look(patient: &Patient, tx: &Tx<'_>) -> Result<Vec<Finding>> {
         // Tables that are not there yet cannot be looked at.
         return Ok(findings);
     }
-    findings.extend([references(tx)?, history(patient, tx)?, zones(tx)?, index(patient, tx)?]);
+    findings.extend([references(tx)?, history(patient, tx)?, zones(tx)?, index(patient, tx)?, vectors(tx)?]);
     findings.extend([jobs(patient, tx)?, letters(tx)?, admin(tx)?]);
     Ok(findings)
 }
@@ -150,6 +150,15 @@ fn index(patient: &Patient, tx: &Tx<'_>) -> Result<Finding> {
             n => format!("The keyword index catches up by itself; changes it lacks: {n}."),
         },
     ))
+}
+
+fn vectors(tx: &Tx<'_>) -> Result<Finding> {
+    let progress = matching::progress_in(tx)?;
+    if progress.n_done == progress.n_all {
+        return Ok(Finding::ok("vectors", "Every passage that has a vector has one of this version's model."));
+    }
+    Ok(Finding::warn("vectors", format!("{progress}; until all have, those of an earlier model answer."))
+        .mend("tandem reindex (or nothing: they are made anew while tandem serve runs)"))
 }
 
 fn jobs(patient: &Patient, tx: &Tx<'_>) -> Result<Finding> {
