@@ -22,6 +22,8 @@ mod guessing;
 mod held_sessions;
 mod hooks;
 mod house;
+#[cfg(unix)]
+mod killed;
 mod leaving;
 mod letters;
 mod matching;
@@ -41,6 +43,8 @@ mod quality;
 mod receiver;
 mod refusals;
 mod round_trip;
+#[cfg(unix)]
+mod running;
 #[cfg(target_os = "linux")]
 mod service;
 mod signing_in;
