@@ -9,20 +9,14 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
-use tandem::accounts::tokens::{self, Scope};
-use tandem::app::App;
-use tandem::audit::Actor;
 use tandem::backup;
 use tandem::clock::Clock;
-use tandem::config::{Config, Engine};
-use tandem::ids::UserId;
-use tandem::mentors::Visibility;
-use tandem::worker;
 
 use crate::binary::{command, in_directory};
 use crate::booking_servers::laid_down;
-use crate::office::{Office, RULES, rounds};
+use crate::office::{RULES, rounds};
 use crate::running::{Running, send, until};
+use crate::town::{SETTINGS, Town};
 use crate::webhook::signature;
 
 /// Threads that book, and the mentees of each.
@@ -32,17 +26,6 @@ const MENTEES_EACH: usize = 3;
 /// Threads that deliver, and the records of each.
 const PUSHERS: usize = 2;
 const RECORDS_EACH: usize = 3;
-
-/// Slots that each of the two mentors offers in a round, and the seats of each: fewer than there are mentees.
-const SLOTS: i64 = 8;
-const SEATS: u32 = 3;
-
-const SETTINGS: [(&str, &str); 4] = [
-    ("TANDEM_SYNC__AIRTABLE_SECRET", "a secret of the base"),
-    ("TANDEM_CRON__SECRET", "a secret of the clock"),
-    ("TANDEM_LIMITS__ENABLED", "false"),
-    ("TANDEM_LOG__LEVEL", "warn"),
-];
 
 const TOPICS: [&str; 6] =
     ["beekeeping yearbooks", "drone permits", "pricing almanacs", "term sheets", "sales playbooks", "hiring handbooks"];
@@ -59,68 +42,6 @@ impl Chance {
     fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         let at = self.below(all.len() as u64);
         &all[usize::try_from(at).expect("few")]
-    }
-}
-
-/// A program with a token for everybody, and where it lies.
-struct Town {
-    home: tempfile::TempDir,
-    mentees: Vec<String>,
-    mentors: Vec<String>,
-}
-
-impl Town {
-    fn build() -> Self {
-        // On a real disk: that is what is written to when it matters.
-        let home = tempfile::tempdir().expect("a directory");
-        let office = Office::open(tempfile::tempdir_in(home.path()).expect("made"), Clock::System, BOOKERS * MENTEES_EACH);
-        let actor = Actor::nobody("test");
-        let token = |user: &UserId, scopes: &[Scope]| {
-            office.write(|tx| tokens::create(tx, &actor, *user, "load", scopes, None)).expect("a token").1
-        };
-        let may = [Scope::SessionsWrite, Scope::MatchRead];
-        let mentees = office.mentees.iter().map(|(user, _)| token(user, &may)).collect();
-        let mentors = office.mentors.iter().map(|(_, user)| token(user, &[Scope::AvailabilityWrite])).collect();
-        (0..2).for_each(|mentor| office.settle(mentor, Visibility::Public, 50));
-        let lived = office.close();
-        std::fs::rename(lived.keep(), home.path().join("data")).expect("moved");
-        let mut config = Config::defaults_in(&home.path().join("data"));
-        config.embedding.engine = Engine::Rten;
-        let app = App::open(config, Clock::System, "test").expect("opened");
-        while worker::run_one(&app.db, &app.matcher, &app.post, None).expect("the queue works") {}
-        app.rest().expect("rests");
-        Self { home, mentees, mentors }
-    }
-
-    fn data(&self) -> PathBuf {
-        self.home.path().join("data")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.home.path().join("log")
-    }
-
-    fn start(&self) -> Running {
-        Running::start(&self.data(), &self.log(), &SETTINGS)
-    }
-
-    /// Slots of a week of this round's own, or of a part of it that nobody had: no cap is in the way.
-    fn open_slots(&self, server: &Running, round: u32) -> Vec<String> {
-        let (week, part) = (i64::from(round % 100), i64::from(round / 100));
-        let first = Clock::System.now().plus_days(3 + week * 7).plus_seconds(part * SLOTS * 1_800);
-        let half_hour = |place: i64| {
-            let at = first.plus_seconds(place * 1_800);
-            json!({ "startsAt": at, "endsAt": at.plus_seconds(1_800), "capacity": SEATS })
-        };
-        let slots: Vec<Value> = (0..SLOTS).map(half_hour).collect();
-        let mut ids = Vec::new();
-        for token in &self.mentors {
-            let opened = server.ask("POST", "/api/availability", token, &json!({ "slots": slots }));
-            assert_eq!(opened.status, 201, "{}", opened.body);
-            let all = opened.json()["slots"].as_array().expect("a list").clone();
-            ids.extend(all.iter().map(|slot| slot["id"].as_str().expect("an id").to_owned()));
-        }
-        ids
     }
 }
 
@@ -371,7 +292,7 @@ fn sudden_death_under_mixed_load_loses_nothing_that_was_acknowledged() {
     let n_rounds = number("TANDEM_KILL_ROUNDS").unwrap_or_else(|| rounds(12, 60));
     let seed = number("TANDEM_KILL_SEED").unwrap_or(2_026);
     println!("{n_rounds} rounds by TANDEM_KILL_SEED={seed}");
-    let (town, mut chance, edition) = (Town::build(), Chance(u64::from(seed)), AtomicU64::new(1));
+    let (town, mut chance, edition) = (Town::build(BOOKERS * MENTEES_EACH), Chance(u64::from(seed)), AtomicU64::new(1));
     let (mut all, mut edits, mut starts) = (Vec::<Heard>::new(), BTreeMap::<String, (u64, u64)>::new(), Vec::new());
     let mut server = town.start();
     let began = Instant::now();

@@ -17,6 +17,8 @@ mod copies;
 mod deliveries;
 mod doctor;
 mod fake_base;
+#[cfg(target_os = "linux")]
+mod faults;
 mod forms;
 mod guessing;
 mod held_sessions;
@@ -54,6 +56,8 @@ mod staff_browser;
 mod staff_pages;
 mod test_app;
 mod tokens;
+#[cfg(unix)]
+mod town;
 mod upgrades;
 mod ways_back;
 mod webhook;

@@ -85,7 +85,7 @@ impl Running {
         let address = line.rsplit("http://").next().expect("an address").trim().to_owned();
         let mut running = Self { child, address, ready_after: Duration::ZERO, _out: out };
         while running.get("/readyz").is_none_or(|answer| answer.status != 200) {
-            assert!(began.elapsed() < PATIENCE, "it is never ready: {}", tail(log));
+            assert!(running.is_alive() && began.elapsed() < PATIENCE, "it is never ready: {}", tail(log));
         }
         running.ready_after = began.elapsed();
         running
