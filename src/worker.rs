@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::booking::{Rules, watch};
 use crate::db::{Db, Tx};
-use crate::error::{Error, OrInternal, Result};
+use crate::error::{Error, Kind as ErrorKind, OrInternal, Result};
 use crate::hooks::Post as HookPost;
 use crate::ids::MentorNo;
 use crate::jobs::{self, Job, Kind, Lane};
@@ -29,6 +29,13 @@ const NAP: Duration = Duration::from_millis(500);
 /// How often it is looked for what falls due by itself.
 const WATCH: Duration = Duration::from_secs(15);
 
+/// How long a stop waits for the jobs in hand. A mail server that gives no answer may take longer: its letter is left
+/// as if the machine had gone down, and is tried again after the next start.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How often a stop looks whether they have ended.
+const STEP: Duration = Duration::from_millis(5);
+
 /// Background threads; dropping them stops them after the job in hand.
 pub struct Workers {
     bell: Arc<Bell>,
@@ -43,6 +50,11 @@ struct Bell {
 }
 
 impl Bell {
+    fn end(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.ring();
+    }
+
     fn ring(&self) {
         *self.has_rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.wake.notify_all();
@@ -71,7 +83,13 @@ impl Workers {
         (rules, keep): (Rules, Keep),
         n_threads: usize,
     ) -> Result<Self> {
-        db.write_here(jobs::release_all)?;
+        match db.write_here(jobs::release_all) {
+            // On a full disk people can still ask and read. What a dead process held is let go once its time is over.
+            Err(refusal) if refusal.kind == ErrorKind::Busy => {
+                tracing::warn!(cause = refusal.cause(), "jobs of the last process wait for their time: {refusal}");
+            }
+            outcome => outcome?,
+        }
         let bell = Arc::new(Bell::default());
         let rung = Arc::downgrade(&bell);
         matcher.on_change(move || {
@@ -110,17 +128,31 @@ impl Workers {
         Ok(workers)
     }
 
+    /// What tells them to take no further job, for whoever stops them while something else comes to its end.
+    pub fn farewell(&self) -> impl Fn() + Send + 'static {
+        let bell = Arc::clone(&self.bell);
+        move || bell.end()
+    }
+
     /// Finishes the jobs in hand and ends.
     pub fn stop(mut self) {
         self.end();
     }
 
     fn end(&mut self) {
-        self.bell.is_over.store(true, Ordering::SeqCst);
-        self.bell.ring();
+        self.bell.end();
+        let until = Instant::now() + GRACE;
         for thread in self.threads.drain(..) {
-            // A worker catches its panics; one that died all the same must not take the stop with it.
-            drop(thread.join());
+            while !thread.is_finished() && Instant::now() < until {
+                std::thread::sleep(STEP);
+            }
+            if thread.is_finished() {
+                // A worker catches its panics; one that died all the same must not take the stop with it.
+                drop(thread.join());
+            } else {
+                let name = thread.thread().name().unwrap_or("worker").to_owned();
+                tracing::warn!(name, "a job did not end in time; it is done again after the next start");
+            }
         }
     }
 }

@@ -176,6 +176,7 @@ pub(super) async fn serve(app: App, listener: Listener) -> Result<()> {
     let router = web::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let (stop, mut stopping) = watch::channel(false);
     let told = manager.clone();
+    let farewell = workers.farewell();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
         asked.await;
         // Whoever pressed the keys hears at once that they were heard; nobody may be there to read it.
@@ -185,6 +186,8 @@ pub(super) async fn serve(app: App, listener: Listener) -> Result<()> {
             manager.tell(notify::STOPPING);
         }
         stop.send_replace(true);
+        // While requests come to their end, so do jobs.
+        farewell();
     });
     if let Some(manager) = &manager {
         manager.tell(&format!("{}\nSTATUS=Listening on {}", notify::READY, place(&app.config.server)));

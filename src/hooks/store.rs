@@ -7,6 +7,7 @@ use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::ids::HookId;
+use crate::jobs::LONGEST_WAIT;
 
 /// A hook that is told things, as the rounds need it.
 pub(super) struct Listener {
@@ -195,14 +196,22 @@ pub(super) fn revive(tx: &Tx<'_>, id: i64) -> Result<bool> {
     Ok(n_revived > 0)
 }
 
+/// A clock that was set back must put nothing off: what was written after now, or is due later than anything is put
+/// off, is due.
+fn farthest(tx: &Tx<'_>) -> Moment {
+    tx.now().plus_seconds(LONGEST_WAIT)
+}
+
 /// Hooks with a letter that is due; those that are switched off only where it is a test.
 pub(super) fn due(tx: &Tx<'_>, test: &str) -> Result<Vec<HookId>> {
     let mut statement = tx.prepare_cached(
         "select id from hooks where exists (
              select 1 from hook_letters
-             where hook_id = hooks.id and state = 'queued' and due_at <= :now and (hooks.is_active = 1 or kind = :test))",
+             where hook_id = hooks.id and state = 'queued' and (hooks.is_active = 1 or kind = :test)
+                 and (due_at <= :now or due_at > :farthest or created_at > :now))",
     )?;
-    let rows = statement.query_map(named_params! { ":now": tx.now(), ":test": test }, |row| row.get(0))?;
+    let params = named_params! { ":now": tx.now(), ":farthest": farthest(tx), ":test": test };
+    let rows = statement.query_map(params, |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -210,10 +219,12 @@ pub(super) fn next(tx: &Tx<'_>, hook: HookId, test: &str) -> Result<Option<Next>
     let mut statement = tx.prepare_cached(
         "select hook_letters.id, event_seq, kind, payload, attempts, url, secret
          from hook_letters join hooks on hooks.id = hook_id
-         where hook_id = :hook and state = 'queued' and due_at <= :now and (is_active = 1 or kind = :test)
+         where hook_id = :hook and state = 'queued' and (is_active = 1 or kind = :test)
+           and (due_at <= :now or due_at > :farthest or hook_letters.created_at > :now)
          order by due_at, hook_letters.id limit 1",
     )?;
-    let found = statement.query_row(named_params! { ":hook": hook, ":now": tx.now(), ":test": test }, |row| {
+    let params = named_params! { ":hook": hook, ":now": tx.now(), ":farthest": farthest(tx), ":test": test };
+    let found = statement.query_row(params, |row| {
         Ok(Next {
             id: row.get("id")?,
             event_seq: row.get("event_seq")?,

@@ -19,6 +19,9 @@ const HOUR: i64 = 60 * MINUTE;
 /// be away for most of a day. After the last it is given up.
 pub const MOST_OF_A_DAY: [i64; 8] = [5, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, 12 * HOUR];
 
+/// No try is put off for longer, in seconds: what is due later still was put off by a clock that has been set back.
+pub const LONGEST_WAIT: i64 = 12 * HOUR;
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -139,7 +142,7 @@ pub fn enqueue(tx: &Tx<'_>, kind: Kind, key: &str) -> Result<()> {
 /// # Errors
 /// Internal, where SQLite cannot.
 pub fn is_due(tx: &Tx<'_>, lane: Lane) -> Result<bool> {
-    store::is_due(tx, lane.kinds())
+    store::is_due(tx, lane.kinds(), tx.now().plus_seconds(LONGEST_WAIT))
 }
 
 /// Takes the oldest job that is due, or that a worker took and never finished.
@@ -148,7 +151,7 @@ pub fn is_due(tx: &Tx<'_>, lane: Lane) -> Result<bool> {
 /// Internal, where SQLite cannot.
 pub fn claim(tx: &Tx<'_>, lane: Lane) -> Result<Option<Job>> {
     let leased_until = tx.now().plus_seconds(LEASE_SECONDS);
-    Ok(store::claim(tx, lane.kinds(), leased_until)?
+    Ok(store::claim(tx, lane.kinds(), leased_until, tx.now().plus_seconds(LONGEST_WAIT))?
         .and_then(|(id, kind, key, attempt)| Kind::from_name(&kind).map(|kind| Job { id, kind, key, attempt })))
 }
 

@@ -16,31 +16,41 @@ pub(super) fn insert(tx: &Tx<'_>, kind: &str, key: &str, due_at: Moment) -> Resu
     Ok(())
 }
 
-pub(super) fn is_due(tx: &Tx<'_>, kinds: &str) -> Result<bool> {
+/// A clock that was set back must put nothing off: what was asked for after now, or is due later than anything is put
+/// off, is due.
+pub(super) fn is_due(tx: &Tx<'_>, kinds: &str, farthest: Moment) -> Result<bool> {
     let is_due = tx
         .prepare_cached(
             "select exists (
                  select 1 from jobs
-                 where ((state = 'ready' and due_at <= :now) or (state = 'running' and leased_until < :now))
+                 where ((state = 'ready' and (due_at <= :now or due_at > :farthest or created_at > :now))
+                        or (state = 'running' and leased_until < :now))
                    and kind in (select value from json_each(:kinds)))",
         )?
-        .query_row(named_params! { ":now": tx.now(), ":kinds": kinds }, |row| row.get(0))?;
+        .query_row(named_params! { ":now": tx.now(), ":farthest": farthest, ":kinds": kinds }, |row| row.get(0))?;
     Ok(is_due)
 }
 
 /// Returns (id, kind, key, attempt) of the job taken.
-pub(super) fn claim(tx: &Tx<'_>, kinds: &str, leased_until: Moment) -> Result<Option<(i64, String, String, u32)>> {
+pub(super) fn claim(
+    tx: &Tx<'_>,
+    kinds: &str,
+    leased_until: Moment,
+    farthest: Moment,
+) -> Result<Option<(i64, String, String, u32)>> {
+    let wanted = named_params! { ":until": leased_until, ":now": tx.now(), ":farthest": farthest, ":kinds": kinds };
     let claimed = tx
         .prepare_cached(
             "update jobs set state = 'running', attempts = attempts + 1, leased_until = :until
              where id = (
                  select id from jobs
-                 where ((state = 'ready' and due_at <= :now) or (state = 'running' and leased_until < :now))
+                 where ((state = 'ready' and (due_at <= :now or due_at > :farthest or created_at > :now))
+                        or (state = 'running' and leased_until < :now))
                    and kind in (select value from json_each(:kinds))
                  order by due_at, id limit 1)
              returning id, kind, key, attempts",
         )?
-        .query_row(named_params! { ":until": leased_until, ":now": tx.now(), ":kinds": kinds }, |row| {
+        .query_row(wanted, |row| {
             Ok((row.get("id")?, row.get("kind")?, row.get("key")?, row.get("attempts")?))
         })
         .optional()?;

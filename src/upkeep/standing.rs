@@ -15,6 +15,9 @@ use crate::matching::Matcher;
 /// Less room than this on the disk is worth a warning, in bytes.
 pub const LITTLE_ROOM: u64 = 500_000_000;
 
+/// With less than this a write may find no room at all, in bytes.
+const NO_ROOM: u64 = 1_000_000;
+
 /// A thread that gives no sign for this long is stuck: the slowest mail server is done with in less.
 const STUCK: Duration = Duration::from_mins(15);
 
@@ -151,6 +154,11 @@ fn workers(db: &Db) -> Component {
 fn disk(db: &Db) -> Option<Component> {
     let disk = machine::disk(db.directory())?;
     let left = machine::in_words(disk.free);
-    let trouble = (disk.free < LITTLE_ROOM).then(|| (State::Warn, format!("Only {left} are left on the disk.")));
+    let trouble = match disk.free {
+        ..NO_ROOM => Some("The disk is full: nothing can be written until there is room.".to_owned()),
+        NO_ROOM..LITTLE_ROOM => Some(format!("Only {left} are left on the disk.")),
+        _ => None,
+    };
+    let trouble = trouble.map(|says| (State::Warn, says));
     Some(part("disk", trouble, json!({ "freeBytes": disk.free })))
 }

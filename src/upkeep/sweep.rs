@@ -56,7 +56,9 @@ pub struct Swept {
 /// Internal, where SQLite cannot.
 pub fn is_due(tx: &Tx<'_>) -> Result<bool> {
     let last = tx.setting(SWEPT_AT)?.and_then(|text| Moment::parse(&text));
-    Ok(last.is_none_or(|last| last.plus_seconds(EVERY_HOURS * 3_600) <= tx.now()))
+    // What was done after now was done by a clock that has been set back: it says nothing.
+    let is_fresh = |last: Moment| last <= tx.now() && tx.now() < last.plus_seconds(EVERY_HOURS * 3_600);
+    Ok(!last.is_some_and(is_fresh))
 }
 
 /// Sweeps now. Doing it twice finds nothing the second time.

@@ -158,7 +158,7 @@ fn check(db: &Db, acknowledged: &[String], round: u32) {
 }
 
 /// How often each message was laid down, by its id without the host.
-fn laid_down(directory: &Path) -> BTreeMap<String, u32> {
+pub fn laid_down(directory: &Path) -> BTreeMap<String, u32> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(directory).expect("letters") {
         let path = entry.expect("readable").path();

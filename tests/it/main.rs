@@ -17,11 +17,15 @@ mod copies;
 mod deliveries;
 mod doctor;
 mod fake_base;
+#[cfg(target_os = "linux")]
+mod faults;
 mod forms;
 mod guessing;
 mod held_sessions;
 mod hooks;
 mod house;
+#[cfg(unix)]
+mod killed;
 mod leaving;
 mod letters;
 mod mangled;
@@ -43,6 +47,8 @@ mod receiver;
 mod refusals;
 mod renewal;
 mod round_trip;
+#[cfg(unix)]
+mod running;
 #[cfg(target_os = "linux")]
 mod service;
 mod signing_in;
@@ -52,6 +58,8 @@ mod staff_browser;
 mod staff_pages;
 mod test_app;
 mod tokens;
+#[cfg(unix)]
+mod town;
 mod upgrades;
 mod ways_back;
 mod webhook;

@@ -197,7 +197,7 @@ impl Office {
 }
 
 /// What must never be there, as questions that must have no rows.
-const RULES: &[(&str, &str)] = &[
+pub const RULES: &[(&str, &str)] = &[
     (
         "no more seats than there are, and none twice",
         "select slot_id from office_sessions join availability on availability.id = slot_id

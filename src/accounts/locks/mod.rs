@@ -34,7 +34,8 @@ pub(super) fn try_once(tx: &Tx<'_>, key: &str, address: &str) -> Result<()> {
     for (key, free) in [(key, FREE_FAILURES), (ANY_ACCOUNT, FREE_FAILURES_OF_ADDRESS)] {
         let found = store::failures(tx, key, address, tx.now().plus_seconds(-FORGOTTEN_AFTER))?;
         let (n_before, locked_until) = found.unwrap_or((0, Moment::default()));
-        if locked_until > tx.now() {
+        // A lock that would last longer was made by a clock that has been set back.
+        if locked_until > tx.now() && locked_until <= tx.now().plus_seconds(LONGEST_WAIT) {
             return Err(refusal(locked_until.unix() - tx.now().unix()));
         }
         waits.push((key, n_before + 1, wait(n_before + 1, free)));
