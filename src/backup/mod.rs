@@ -312,3 +312,6 @@ fn set_record(tx: &Tx<'_>, record: &Record) -> Result<()> {
 fn note(tx: &Tx<'_>, kind: &'static str, file: &str, after: Value) -> Result<()> {
     audit::note(tx, &Actor::nobody(ACTOR), &Entry { kind, about: ("backup", file), before: Value::Null, after })
 }
+
+#[cfg(test)]
+mod tests;

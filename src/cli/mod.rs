@@ -4,6 +4,7 @@ mod admin;
 mod backup;
 mod bench;
 mod config;
+mod connections;
 mod demo;
 mod doctor;
 mod embed;

@@ -267,6 +267,8 @@ pub struct Limits {
     pub enabled: bool,
     /// Questions answered at once; 0 is one per core.
     pub concurrent_matches: usize,
+    /// Connections open at once.
+    pub connections: usize,
 }
 
 /// `[worker]`
@@ -445,6 +447,8 @@ impl Config {
         demand("backup.also_to", !is_in_data, "must be outside the data directory, or empty");
         let minutes = backup.snapshot_minutes;
         demand("backup.snapshot_minutes", (1..=10_080).contains(&minutes), "must be a number from 1 to 10080");
+        let are_some = (16..=100_000).contains(&self.limits.connections);
+        demand("limits.connections", are_some, "must be a number from 16 to 100000");
         let from = &self.mail.from;
         let is_sender = from.contains('@') && !from.contains(char::is_control);
         demand("mail.keep_days", self.mail.keep_days > 0, "must be at least 1");

@@ -86,6 +86,13 @@ pub fn memory() -> Option<u64> {
     }
 }
 
+/// Files, connections among them, that this process may have open; `None` where nobody says.
+pub fn most_files() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// Bytes of a file, 0 where there is none.
 pub fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |it| it.len())

@@ -63,7 +63,9 @@ const DOORS: &[(&str, &[&str])] = &[
 
 /// Where a crate may be named: everywhere below these paths, nowhere else.
 const PLACES: &[(&str, &[&str])] = &[
-    ("axum", &["web/", "cli/serve.rs", "cli/listen.rs"]),
+    ("axum", &["web/", "cli/connections.rs", "cli/listen.rs"]),
+    ("hyper", &["cli/connections.rs"]),
+    ("hyper_util", &["cli/connections.rs"]),
     ("maud", &["web/", "mail/"]),
     ("lettre", &["mail/post.rs"]),
     ("idna", &["mail/post.rs"]),
