@@ -181,7 +181,7 @@ fn clear(staged: &Path) -> Result<()> {
     }
 }
 
-fn demand_room(archive: &Archive, place: &Path) -> Result<()> {
+pub(super) fn demand_room(archive: &Archive, place: &Path) -> Result<()> {
     let free = files::free_space(place).map_err(|cause| files::refusal("The data directory", cause))?;
     files::demand_room("Restoring this backup", archive.bytes().saturating_mul(2).saturating_add(SPARE_ROOM), free)
 }

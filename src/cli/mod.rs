@@ -1,5 +1,6 @@
 //! The command line: one file a command. Each opens the house, calls a verb and prints.
 
+mod acme;
 mod admin;
 mod backup;
 mod bench;

@@ -16,7 +16,7 @@ use crate::accounts::{self, NewUser, Role, people};
 use crate::app::App;
 use crate::backup::{self, Keeper};
 use crate::clock::Clock;
-use crate::config::{Config, Flags, Listen, Server};
+use crate::config::{Config, Flags, Listen};
 use crate::error::{Error, OrInternal, Result};
 use crate::jobs;
 use crate::mail::Letterhead;
@@ -52,7 +52,7 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
     super::log(&config, None);
     runtime()?.block_on(async {
         // The port is taken first: a second server fails before it touches anything.
-        let listener = Listener::open(&config.server).await?;
+        let listener = Listener::open(&config).await?;
         config.server.listen = listener.listens().or_internal("reading the address")?;
         match args.recover {
             Some(Start::Snapshot) => recover(&config)?,
@@ -61,17 +61,17 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
         }
         let app = open(config)?;
         refuse_open_demo(&app)?;
-        say(&format!("Tandem listens on {}", place(&app.config.server)))?;
+        say(&format!("Tandem listens on {}", place(&app.config)))?;
         first_admin(&app)?;
         serve(app, listener).await
     })
 }
 
-fn place(server: &Server) -> String {
-    match (&server.listen, server.tls_files()) {
-        (Listen::Socket(path), _) => path.display().to_string(),
-        (Listen::Address(address), Some(_)) => format!("https://{address}"),
-        (Listen::Address(address), None) => format!("http://{address}"),
+fn place(config: &Config) -> String {
+    match &config.server.listen {
+        Listen::Socket(path) => path.display().to_string(),
+        Listen::Address(address) if config.has_tls() => format!("https://{address}"),
+        Listen::Address(address) => format!("http://{address}"),
     }
 }
 
@@ -183,7 +183,7 @@ pub(super) async fn serve(app: App, listener: Listener) -> Result<()> {
         stop.send_replace(true);
     });
     if let Some(manager) = &manager {
-        manager.tell(&format!("{}\nSTATUS=Listening on {}", notify::READY, place(&app.config.server)));
+        manager.tell(&format!("{}\nSTATUS=Listening on {}", notify::READY, place(&app.config)));
         tokio::spawn(give_signs(Arc::clone(manager), app.clone()));
     }
     let bounds = Bounds {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::Tx;
 use super::copy::broken;
 use super::open::{self, MIGRATIONS};
 use crate::error::{Error, Result};
@@ -40,11 +41,17 @@ pub fn check(path: &Path) -> Result<()> {
     }
 }
 
-/// What first differs from the schema of `version`, as the end of a sentence that begins with `The database`.
+/// What first differs in a database that is open, as the end of a sentence that begins with `The database`.
 ///
 /// # Errors
 /// Internal, where SQLite cannot.
-pub(super) fn stranger(connection: &Connection, version: i32) -> rusqlite::Result<Option<String>> {
+pub fn differs(tx: &Tx<'_>) -> Result<Option<String>> {
+    let version = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(stranger(tx, version)?)
+}
+
+/// What first differs from the schema of `version`, as the end of a sentence that begins with `The database`.
+fn stranger(connection: &Connection, version: i32) -> rusqlite::Result<Option<String>> {
     let model = Connection::open_in_memory()?;
     let n_steps = usize::try_from(version).unwrap_or(0);
     MIGRATIONS.iter().take(n_steps).try_for_each(|sql| model.execute_batch(sql))?;
