@@ -83,7 +83,7 @@ impl App {
             n_permits: config.concurrent_matches(),
             cached_questions: config.embedding.cached_questions,
         };
-        let matcher = Matcher::open(db.clone(), embedder, settings)?;
+        let matcher = Matcher::open(db.clone(), Arc::clone(&embedder), settings)?;
         let follower = Arc::downgrade(&matcher);
         db.follow_changes(move || {
             if let Some(matcher) = follower.upgrade() {
@@ -97,7 +97,7 @@ impl App {
         let photos = Photos::default();
         let hook_post = hooks::Post::new(config.hooks.allow_private);
         let uploads = Uploads::open(&config.data_dir)?;
-        let backups = Arc::new(Backups::of(&config, &db));
+        let backups = Arc::new(Backups::of(&config, &db, &embedder));
         Ok(Self {
             config: Arc::new(config),
             db,

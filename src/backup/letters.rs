@@ -1,4 +1,4 @@
-//! The words of the one letter that admins get when backups begin to fail.
+//! The words of the letters that admins get when backups begin to fail, or cannot be restored.
 
 use crate::clock::Moment;
 use crate::mail::{Letter, Letterhead, Piece};
@@ -20,6 +20,25 @@ pub(super) fn failed(head: &Letterhead, email: &str, name: &str, reason: &str, l
                 "{last} Tandem goes on trying, and writes again only if it fails after it has worked."
             )),
             Piece::Button { label: "Look at the program".to_owned(), url: format!("{}/admin", head.url) },
+            Piece::Small("Whoever runs the machine finds the details in Tandem's log.".to_owned()),
+        ],
+        is_secret: false,
+    }
+}
+
+/// The newest backup could not be restored on trial; to one admin.
+pub(super) fn drill_failed(head: &Letterhead, email: &str, name: &str, reason: &str) -> Letter {
+    Letter {
+        kind: "backup_drill_failed".into(),
+        to: email.to_owned(),
+        to_name: name.to_owned(),
+        subject: format!("The backup of {} could not be restored on trial", head.program),
+        pieces: vec![
+            Piece::Text(format!("The newest backup of {} was restored on trial, and that failed: {reason}", head.program)),
+            Piece::Text(
+                "Tandem itself goes on as before. The trial is made again tomorrow, and you are written to again only if it fails after it has worked."
+                    .to_owned(),
+            ),
             Piece::Small("Whoever runs the machine finds the details in Tandem's log.".to_owned()),
         ],
         is_secret: false,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::archive::{self, Archive};
-use super::manifest::{Manifest, is_key};
+use super::manifest::{LONGEST_KEY, Manifest, is_key};
 use super::{folder, restore};
 use crate::clock::{Clock, Moment};
 use crate::db::{DATABASE, DirectoryLock, copy, files};
@@ -92,8 +92,13 @@ pub(super) fn keys(data: &Path) -> Result<Vec<String>> {
     for entry in std::fs::read_dir(data).map_err(|cause| files::refusal("The data directory", cause))? {
         let entry = entry.map_err(|cause| files::refusal("The data directory", cause))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if is_key(&name) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+        if !is_key(&name) || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        if entry.metadata().is_ok_and(|file| file.len() <= LONGEST_KEY) {
             names.push(name);
+        } else {
+            tracing::warn!("{name} in the data directory is too large for a key, and is in no backup");
         }
     }
     names.sort();

@@ -21,6 +21,9 @@ const FORMAT: u32 = 1;
 /// Files of a backup, at most.
 const MOST_MEMBERS: usize = 64;
 
+/// Bytes of a secret key, at most: what is larger is no key, whatever its name.
+pub(super) const LONGEST_KEY: u64 = 1024 * 1024;
+
 /// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,7 +99,8 @@ impl Manifest {
         names.sort_unstable();
         names.dedup();
         let are_plain = names.iter().all(|name| *name == DATABASE || is_key(name));
-        let is_sane = is_first && are_plain && names.len() == self.files.len() && names.len() <= MOST_MEMBERS;
+        let are_short = self.files.iter().skip(1).all(|file| file.bytes <= LONGEST_KEY);
+        let is_sane = is_first && are_plain && names.len() == self.files.len() && names.len() <= MOST_MEMBERS && are_short;
         if is_sane && self.bytes().is_some() {
             return Ok(());
         }
@@ -154,6 +158,8 @@ mod tests {
             vec![file(DATABASE, 1), file(DATABASE, 1)],
             vec![file(DATABASE, 1), file("../x.key", 1)],
             vec![file(DATABASE, u64::MAX), file("a.key", 1)],
+            vec![file(DATABASE, 1), file("a.key", LONGEST_KEY + 1)],
+            [vec![file(DATABASE, 1)], (0..64).map(|number| file(&format!("{number}.key"), 1)).collect()].concat(),
         ] {
             assert_eq!(read(&with(files)).expect_err("bad").code, "damaged_backup");
         }

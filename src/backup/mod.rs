@@ -3,6 +3,7 @@
 //! `tandem.db` and the secret keys beside it is all there is to keep: the indexes are copies and come back.
 
 mod archive;
+mod drill;
 mod keeper;
 mod letters;
 mod make;
@@ -11,7 +12,7 @@ mod restore;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,8 @@ use crate::config::{self, Config};
 use crate::db::{DATABASE, Db, SNAPSHOT, Tx};
 use crate::error::{OrInternal, Result};
 use crate::hex::hex;
-use crate::mail::{self, Letterhead};
+use crate::mail::{self, Letter, Letterhead};
+use crate::matching::Embedder;
 
 pub use keeper::Keeper;
 pub use make::{Made, make};
@@ -55,6 +57,7 @@ pub struct Backups {
     db: Db,
     settings: config::Backup,
     head: Letterhead,
+    embedder: Arc<Embedder>,
     memory: Mutex<Memory>,
 }
 
@@ -82,6 +85,15 @@ pub struct Failing {
 struct Record {
     last_at: Option<Moment>,
     failing: Option<Failing>,
+    drill: Option<Drill>,
+}
+
+/// How the last drill went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Drill {
+    at: Moment,
+    /// Why the backup could not be restored, in a sentence without a path, if it could not.
+    reason: Option<String>,
 }
 
 /// How backups and the snapshot stand.
@@ -97,13 +109,19 @@ pub struct Standing {
     pub snapshot_at: Option<Moment>,
     /// Why the snapshot could not be refreshed, if it could not.
     pub snapshot_failing: Option<String>,
+    /// When the newest backup was last restored on trial and asked a question.
+    pub drilled_at: Option<Moment>,
+    /// Why that failed, if it did.
+    pub drill_failing: Option<String>,
 }
 
 impl Standing {
     /// One word: `ok`, `failing`, `overdue`, or `none yet`.
     pub fn word(&self) -> &'static str {
         match self {
-            Self { failing: Some(_), .. } | Self { snapshot_failing: Some(_), .. } => "failing",
+            Self { failing: Some(_), .. } | Self { snapshot_failing: Some(_), .. } | Self { drill_failing: Some(_), .. } => {
+                "failing"
+            }
             Self { is_overdue: true, .. } => "overdue",
             Self { last_at: None, .. } => "none yet",
             _ => "ok",
@@ -113,9 +131,9 @@ impl Standing {
 
 impl Backups {
     /// Of this house.
-    pub fn of(config: &Config, db: &Db) -> Self {
-        let settings = config.backup.clone();
-        Self { db: db.clone(), settings, head: Letterhead::of(config), memory: Mutex::default() }
+    pub fn of(config: &Config, db: &Db, embedder: &Arc<Embedder>) -> Self {
+        let (settings, embedder) = (config.backup.clone(), Arc::clone(embedder));
+        Self { db: db.clone(), settings, head: Letterhead::of(config), embedder, memory: Mutex::default() }
     }
 
     /// Starts the thread that takes snapshots and makes backups when they are due. The first snapshot of a directory
@@ -144,6 +162,41 @@ impl Backups {
             Ok(false) => {}
             Err(refusal) => tracing::error!(cause = refusal.cause(), "whether a backup is due is not known: {refusal}"),
         }
+        if let Err(refusal) = self.drill_if_due(halt) {
+            tracing::error!(cause = refusal.cause(), "the drill cannot be held, or its outcome written down: {refusal}");
+        }
+    }
+
+    /// Holds the drill where it is due: every so many days, and a day after it failed.
+    fn drill_if_due(&self, halt: &AtomicBool) -> Result<()> {
+        if self.settings.drill_days == 0 || halt.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let now = self.db.clock().now();
+        let (last, id) = self.db.read_here(|tx| Ok((record(tx)?.drill, hex(&tx.database_id()?))))?;
+        let days = |last: &Drill| if last.reason.is_none() { i64::from(self.settings.drill_days) } else { 1 };
+        if last.as_ref().is_some_and(|last| last.at <= now && now < last.at.plus_days(days(last))) {
+            return Ok(());
+        }
+        let newest = make::list(&folder(self.data()), &id).ok().and_then(|mut all| all.pop());
+        let Some((_, file)) = newest else { return Ok(()) };
+        let reason = match drill::run(&file, self.data(), self.db.clock(), &self.embedder, halt) {
+            Ok(()) => None,
+            Err(refusal) if ["backup_running", "stopping"].contains(&refusal.code) => return Ok(()),
+            Err(refusal) => {
+                tracing::error!(cause = refusal.cause(), "the newest backup could not be restored on trial: {refusal}");
+                Some(refusal.message.into_owned())
+            }
+        };
+        let had_failed = last.is_some_and(|last| last.reason.is_some());
+        self.db.write_here(|tx| {
+            if let Some(reason) = reason.as_deref().filter(|_| !had_failed) {
+                self.tell_admins(tx, |email, name| letters::drill_failed(&self.head, email, name, reason))?;
+            }
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            note(tx, if reason.is_none() { "backup.drilled" } else { "backup.drill_failed" }, &name, json!({ "reason": reason }))?;
+            set_record(tx, &Record { drill: Some(Drill { at: now, reason }), ..record(tx)? })
+        })
     }
 
     fn is_backup_due(&self, now: Moment) -> Result<bool> {
@@ -151,7 +204,7 @@ impl Backups {
             return Ok(false);
         }
         let every = i64::from(self.settings.every_hours) * 3_600;
-        let last_at = self.db.read_here(|tx| self.last_at(tx, &record(tx)?))?;
+        let last_at = self.db.read_here(|tx| last_made(tx, self.data()))?;
         Ok(last_at.is_none_or(|last| last.plus_seconds(every) <= now))
     }
 
@@ -199,7 +252,7 @@ impl Backups {
         let name = made.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         tracing::info!(file = name, bytes = made.bytes, "a backup is made and proven");
         self.db.write_here(|tx| {
-            set_record(tx, &Record { last_at: Some(made.manifest.made_at), failing: None })?;
+            set_record(tx, &Record { last_at: Some(made.manifest.made_at), failing: None, ..record(tx)? })?;
             let after = json!({ "bytes": made.bytes });
             note(tx, "backup.made", &name, after)
         })
@@ -212,7 +265,8 @@ impl Backups {
             record.last_at = made.map(|it| it.manifest.made_at).or(record.last_at);
             let since = record.failing.as_ref().map_or(now, |it| it.since);
             if record.failing.is_none() {
-                self.tell_admins(tx, reason, self.last_at(tx, &record)?)?;
+                let last_at = newest(tx, self.data(), &record)?;
+                self.tell_admins(tx, |email, name| letters::failed(&self.head, email, name, reason, last_at))?;
                 note(tx, "backup.failed", "", json!({ "reason": reason }))?;
             }
             record.failing = Some(Failing { since, reason: reason.to_owned() });
@@ -228,10 +282,10 @@ impl Backups {
         memory.next_try = Some(now.plus_seconds(TRY_AGAIN));
     }
 
-    fn tell_admins(&self, tx: &Tx<'_>, reason: &str, last_at: Option<Moment>) -> Result<()> {
+    fn tell_admins(&self, tx: &Tx<'_>, letter: impl Fn(&str, &str) -> Letter) -> Result<()> {
         let admins = Filter { role: Some(Role::Admin), status: Some(Status::Active), ..Filter::default() };
         for admin in people::list(tx, &admins, MOST_TOLD)? {
-            mail::queue(tx, &self.head, &letters::failed(&self.head, &admin.email, &admin.name, reason, last_at))?;
+            mail::queue(tx, &self.head, &letter(&admin.email, &admin.name))?;
         }
         Ok(())
     }
@@ -264,9 +318,8 @@ impl Backups {
     /// Internal, where SQLite cannot.
     pub fn standing(&self, tx: &Tx<'_>) -> Result<Standing> {
         let record = record(tx)?;
-        let last_at = self.last_at(tx, &record)?;
-        let patience = i64::from(self.settings.every_hours) * 2 * 3_600;
-        let is_overdue = patience > 0 && last_at.is_some_and(|last| last.plus_seconds(patience) < tx.now());
+        let last_at = newest(tx, self.data(), &record)?;
+        let is_overdue = last_at.is_some_and(|last| is_overdue(&self.settings, last, tx.now()));
         let memory = self.memory();
         Ok(Standing {
             last_at,
@@ -274,18 +327,9 @@ impl Backups {
             is_overdue,
             snapshot_at: snapshot::last(self.data()).map(|it| it.made_at),
             snapshot_failing: memory.snapshot_failing.clone(),
+            drilled_at: record.drill.as_ref().map(|it| it.at),
+            drill_failing: record.drill.and_then(|it| it.reason),
         })
-    }
-
-    /// When the newest good backup was made: the database remembers the server's, the place holds the command's too.
-    fn last_at(&self, tx: &Tx<'_>, record: &Record) -> Result<Option<Moment>> {
-        let id = hex(&self.db.id());
-        let found = match make::list(&folder(self.data()), &id) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            listed => listed.or_internal("listing the backups")?,
-        };
-        let all = found.into_iter().map(|(made_at, _)| made_at).chain(record.last_at);
-        Ok(all.filter(|made_at| *made_at <= tx.now()).max())
     }
 
     fn data(&self) -> &Path {
@@ -295,6 +339,30 @@ impl Backups {
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When the newest good backup of a data directory was made, by the server or by the command.
+///
+/// # Errors
+/// Internal, where SQLite or the disk cannot.
+pub fn last_made(tx: &Tx<'_>, data: &Path) -> Result<Option<Moment>> {
+    newest(tx, data, &record(tx)?)
+}
+
+/// Whether a backup of that moment is older than twice the time between two.
+pub fn is_overdue(settings: &config::Backup, last_at: Moment, now: Moment) -> bool {
+    let patience = i64::from(settings.every_hours) * 2 * 3_600;
+    patience > 0 && last_at.plus_seconds(patience) < now
+}
+
+/// The database remembers the server's, the place holds the command's too.
+fn newest(tx: &Tx<'_>, data: &Path, record: &Record) -> Result<Option<Moment>> {
+    let found = match make::list(&folder(data), &hex(&tx.database_id()?)) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        listed => listed.or_internal("listing the backups")?,
+    };
+    let all = found.into_iter().map(|(made_at, _)| made_at).chain(record.last_at);
+    Ok(all.filter(|made_at| *made_at <= tx.now()).max())
 }
 
 fn record(tx: &Tx<'_>) -> Result<Record> {
@@ -312,3 +380,6 @@ fn set_record(tx: &Tx<'_>, record: &Record) -> Result<()> {
 fn note(tx: &Tx<'_>, kind: &'static str, file: &str, after: Value) -> Result<()> {
     audit::note(tx, &Actor::nobody(ACTOR), &Entry { kind, about: ("backup", file), before: Value::Null, after })
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use super::snapshot;
 use crate::audit::{self, Actor, Entry};
 use crate::clock::Clock;
 use crate::db::copy::{self, Census, Depth};
-use crate::db::{DATABASE, Db, DirectoryLock, READY, RESTORING, SNAPSHOT, files};
+use crate::db::{DATABASE, Db, DirectoryLock, READY, RESTORING, SNAPSHOT, files, ours};
 use crate::error::{Error, OrInternal, Result};
 
 /// Room beside the unpacked files and the proven copy of the database.
@@ -38,7 +38,7 @@ pub struct Restored {
 /// Proves a backup to the last row without keeping anything.
 ///
 /// # Errors
-/// `damaged_backup`, `newer_backup`, or what stands in the way.
+/// `damaged_backup`, `foreign_schema`, `newer_backup`, or what stands in the way.
 pub fn verify(file: &Path, clock: &Clock) -> Result<Manifest> {
     let archive = Archive::open(file)?;
     let trial = tempfile::Builder::new().prefix(files::UNFINISHED).tempdir().or_internal("making a directory")?;
@@ -50,8 +50,8 @@ pub fn verify(file: &Path, clock: &Clock) -> Result<Manifest> {
 /// Restores a backup into the data directory `data`, which is empty, or whose content is to be replaced.
 ///
 /// # Errors
-/// `damaged_backup`, `newer_backup`, `directory_in_use`, `directory_locked`, `no_room`, or what else stands in the
-/// way. Nothing is changed then.
+/// `damaged_backup`, `foreign_schema`, `newer_backup`, `directory_in_use`, `directory_locked`, `no_room`, or what else
+/// stands in the way. Nothing is changed then.
 pub fn restore(file: &Path, data: &Path, is_replacing: bool, clock: &Clock) -> Result<Restored> {
     let archive = Archive::open(file)?;
     let _lock = DirectoryLock::take(data, "restore")?;
@@ -85,6 +85,16 @@ pub fn restore(file: &Path, data: &Path, is_replacing: bool, clock: &Clock) -> R
 pub(super) fn rehearse(archive: &Archive, into: &Path, clock: &Clock) -> Result<Census> {
     make_private(into).map_err(|cause| files::refusal("The restored data", cause))?;
     archive.unpack(into)?;
+    // Before anything is asked of it that could run what somebody else has put in.
+    ours::check(&into.join(DATABASE)).map_err(|refusal| match refusal.code {
+        "foreign_schema" => Error::operator(
+            "foreign_schema",
+            format!(
+                "The backup cannot be restored. {refusal} If you made that yourself, undo it in the database that the backup is of, and back that up anew. Nothing was changed."
+            ),
+        ),
+        _ => unfit("its database is damaged", anyhow::anyhow!(refusal.cause().unwrap_or_else(|| refusal.to_string()))),
+    })?;
     let found = copy::check(&into.join(DATABASE), Depth::Full).map_err(|cause| {
         unfit("its database is damaged", anyhow::anyhow!(cause.cause().unwrap_or_else(|| cause.to_string())))
     })?;
@@ -171,7 +181,7 @@ fn clear(staged: &Path) -> Result<()> {
     }
 }
 
-fn demand_room(archive: &Archive, place: &Path) -> Result<()> {
+pub(super) fn demand_room(archive: &Archive, place: &Path) -> Result<()> {
     let free = files::free_space(place).map_err(|cause| files::refusal("The data directory", cause))?;
     files::demand_room("Restoring this backup", archive.bytes().saturating_mul(2).saturating_add(SPARE_ROOM), free)
 }

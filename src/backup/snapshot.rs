@@ -12,7 +12,7 @@ use super::restore::make_aside;
 use crate::audit::{self, Actor, Entry};
 use crate::clock::{Clock, Moment};
 use crate::db::copy::{self, Census, Depth};
-use crate::db::{DATABASE, Db, DirectoryLock, SNAPSHOT, files};
+use crate::db::{DATABASE, Db, DirectoryLock, SNAPSHOT, files, ours};
 use crate::error::{Error, OrInternal, Result};
 
 /// Says when the snapshot was taken; the snapshot is good without it.
@@ -72,7 +72,8 @@ pub(super) fn last(data: &Path) -> Option<Snapshot> {
 /// left alone: `None`.
 ///
 /// # Errors
-/// `no_snapshot` where there is none that is whole; `directory_locked`; what else stands in the way.
+/// `no_snapshot` where there is none that is whole; `foreign_schema` where it holds what Tandem never made;
+/// `directory_locked`; what else stands in the way.
 pub fn recover(data: &Path, clock: &Clock) -> Result<Option<Recovered>> {
     let _lock = DirectoryLock::take(data, "serve --recover")?;
     match Db::open(data, clock.clone(), 1) {
@@ -91,6 +92,7 @@ pub fn recover(data: &Path, clock: &Clock) -> Result<Option<Recovered>> {
         )
         .because(anyhow::anyhow!(cause.cause().unwrap_or_else(|| cause.to_string())))
     })?;
+    ours::check(&snapshot)?;
     let aside = put_back(data, &snapshot, clock).map_err(|cause| files::refusal("The data directory", cause))?;
     let made_at = last(data).map(|it| it.made_at);
     let db = Db::open(data, clock.clone(), 1)?;
@@ -111,9 +113,10 @@ pub fn recover(data: &Path, clock: &Clock) -> Result<Option<Recovered>> {
 /// meanwhile. It must be sound all the same.
 ///
 /// # Errors
-/// `damaged_database`; `directory_locked`; what else stands in the way.
+/// `damaged_database`; `foreign_schema`; `directory_locked`; what else stands in the way.
 pub fn take_as_is(data: &Path, clock: &Clock) -> Result<()> {
     let _lock = DirectoryLock::take(data, "serve --recover")?;
+    ours::check(&data.join(DATABASE))?;
     copy::check(&data.join(DATABASE), Depth::Full)?;
     copy::count_at_rest(&data.join(DATABASE))?;
     Db::open(data, clock.clone(), 1).map(drop)

@@ -34,7 +34,7 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
     let (findings, fixed) = match Config::load(&flags) {
         Ok(config) => {
             super::log(&config, Some("error"));
-            let is_answering = health::is_alive(&config.server);
+            let is_answering = health::is_alive(&config);
             let patient = Patient::of(config, config::settings(&flags)?, Clock::System, is_answering);
             let findings = patient.examine();
             let fixed = if args.fix { patient.mend(&findings)? } else { Vec::new() };

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
 use super::say;
-use crate::config::{Config, Flags, Listen, Server};
+use crate::config::{Config, Flags, Listen};
 use crate::error::{Error, OrInternal, Result};
 
 /// How long each step may take.
@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bytes of an answer that are read; `ok` needs few.
 const MOST: u64 = 64 * 1024;
+
+/// How an answer looks of one that lives.
+const ALIVE: &str = "HTTP/1.1 200 OK\r\n\r\nok";
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -46,7 +49,7 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
             let address = places.next().ok_or_else(|| silent(authority))?;
             tcp(address).and_then(|stream| converse(stream, authority)).map_err(|it| silent(authority).because(it))
         }
-        None => ask(&Config::load(&flags)?.server),
+        None => ask(&Config::load(&flags)?),
     }?;
     if answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\nok") {
         return say("ok");
@@ -56,26 +59,43 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
 }
 
 /// Whether the Tandem of these settings says that it lives.
-pub(super) fn is_alive(server: &Server) -> bool {
-    ask(server).is_ok_and(|answer| answer.ends_with("\r\n\r\nok"))
+pub(super) fn is_alive(config: &Config) -> bool {
+    ask(config).is_ok_and(|answer| answer.ends_with("\r\n\r\nok"))
 }
 
 /// Asks the Tandem of these settings, whichever way it listens.
-fn ask(server: &Server) -> Result<String> {
+fn ask(config: &Config) -> Result<String> {
+    let server = &config.server;
     let place = server.listen.to_string();
-    let answer = match (&server.listen, server.tls_files()) {
-        (Listen::Socket(path), _) => socket(path),
-        (Listen::Address(address), None) => tcp(here(*address)).and_then(|stream| converse(stream, &place)),
-        (Listen::Address(address), Some((certificate, _))) => {
-            let config = pinned(certificate)?;
+    let answer = match &server.listen {
+        Listen::Socket(path) => socket(path),
+        Listen::Address(address) if config.has_tls() => {
+            // A certificate that came by itself is in no file that the settings name.
+            let ours = server.tls_files().map(|(certificate, _)| read(certificate)).transpose()?;
+            let tls = pinned(ours)?;
             tcp(here(*address)).and_then(|stream| {
                 let name = ServerName::from(here(*address).ip());
-                let connection = ClientConnection::new(config, name).map_err(std::io::Error::other)?;
+                let connection = ClientConnection::new(tls, name).map_err(std::io::Error::other)?;
                 converse(StreamOwned::new(connection, stream), &place)
             })
         }
+        Listen::Address(address) => tcp(here(*address)).and_then(|stream| converse(stream, &place)),
     };
-    answer.map_err(|cause| silent(&place).because(cause))
+    match answer {
+        Err(cause) if config.tls.acme.is_on() && has_no_certificate(&cause) => Ok(ALIVE.to_owned()),
+        answer => answer.map_err(|cause| silent(&place).because(cause)),
+    }
+}
+
+/// Whether somebody was there who has no certificate yet. They live, and starting them anew would not bring them one.
+fn has_no_certificate(cause: &std::io::Error) -> bool {
+    let told = cause.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
+    matches!(told, Some(rustls::Error::AlertReceived(_)))
+}
+
+fn read(certificate: &Path) -> Result<CertificateDer<'static>> {
+    let pem = std::fs::read(certificate).or_internal("reading the certificate")?;
+    CertificateDer::from_pem_slice(&pem).or_internal("reading the certificate")
 }
 
 fn silent(place: &str) -> Error {
@@ -123,10 +143,9 @@ fn converse(mut stream: impl Read + Write, host: &str) -> std::io::Result<String
     }
 }
 
-/// Trusts the very certificate that the settings name: it is made out to a name, and asked by an address.
-fn pinned(certificate: &Path) -> Result<Arc<ClientConfig>> {
-    let pem = std::fs::read(certificate).or_internal("reading the certificate")?;
-    let ours = CertificateDer::from_pem_slice(&pem).or_internal("reading the certificate")?;
+/// Trusts the very certificate that the settings name, or any where they name none: it is made out to a name, and asked
+/// by an address; and no secret is told.
+fn pinned(ours: Option<CertificateDer<'static>>) -> Result<Arc<ClientConfig>> {
     let provider = ring::default_provider();
     let verifier = Pinned { ours, algorithms: provider.signature_verification_algorithms };
     let config = ClientConfig::builder_with_provider(Arc::new(provider))
@@ -140,7 +159,7 @@ fn pinned(certificate: &Path) -> Result<Arc<ClientConfig>> {
 
 #[derive(Debug)]
 struct Pinned {
-    ours: CertificateDer<'static>,
+    ours: Option<CertificateDer<'static>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -153,7 +172,7 @@ impl ServerCertVerifier for Pinned {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if *shown == self.ours {
+        if self.ours.as_ref().is_none_or(|ours| shown == ours) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(rustls::Error::General("another certificate than the one in the settings".to_owned()))

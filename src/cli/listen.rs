@@ -15,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::{Listen, Server};
+use super::acme;
+use crate::config::{Config, Listen};
 use crate::error::{Error, Result};
 
 /// How long a client may take to shake hands.
@@ -50,14 +51,18 @@ impl Listener {
     ///
     /// # Errors
     /// `address_unusable`, or what is wrong with the certificate.
-    pub(super) async fn open(server: &Server) -> Result<Self> {
+    pub(super) async fn open(config: &Config) -> Result<Self> {
+        let server = &config.server;
         let place = match &server.listen {
             Listen::Socket(path) => socket(path).await?,
             Listen::Address(address) => {
                 let listener = TcpListener::bind(address).await.map_err(|cause| taken(&server.listen, cause))?;
                 match server.tls_files() {
-                    None => Place::Plain(listener),
                     Some((certificate, key)) => Place::Tls(listener, Box::new(Tls::read(certificate, key)?)),
+                    None if config.tls.acme.is_on() => {
+                        Place::Tls(listener, Box::new(Tls::Acme(acme::acceptor(config)?)))
+                    }
+                    None => Place::Plain(listener),
                 }
             }
         };
@@ -136,8 +141,10 @@ async fn shake_hands(
     peer: SocketAddr,
 ) -> Option<(Box<dyn Stream>, SocketAddr)> {
     drop(stream.set_nodelay(true));
-    let shaken = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await.ok()?;
-    shaken.ok().map(|stream| (Box::new(stream) as Box<dyn Stream>, peer))
+    let shaken = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await.ok()?.ok()?;
+    // The authority only wanted to see the certificate.
+    let is_challenge = shaken.get_ref().1.alpn_protocol() == Some(acme::CHALLENGE);
+    (!is_challenge).then(|| (Box::new(shaken) as Box<dyn Stream>, peer))
 }
 
 fn taken(place: &Listen, cause: std::io::Error) -> Error {
@@ -167,8 +174,33 @@ async fn socket(_: &Path) -> Result<Place> {
     Err(Error::operator("address_unusable", "This system has no sockets in the file system: listen on an address."))
 }
 
+/// Where certificates come from.
+enum Tls {
+    /// From files that somebody else writes.
+    Files(Files),
+    /// By themselves.
+    Acme(TlsAcceptor),
+}
+
+impl Tls {
+    fn read(certificate: &Path, key: &Path) -> Result<Self> {
+        let acceptor = acceptor(certificate, key)?;
+        let written = written(certificate, key);
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        Ok(Self::Files(Files { certificate, key, acceptor, written, looked: Instant::now() }))
+    }
+
+    /// What shakes hands, as it stands now.
+    fn acceptor(&mut self) -> TlsAcceptor {
+        match self {
+            Self::Files(files) => files.acceptor(),
+            Self::Acme(acceptor) => acceptor.clone(),
+        }
+    }
+}
+
 /// A certificate with its key, and when the files were written.
-struct Tls {
+struct Files {
     certificate: PathBuf,
     key: PathBuf,
     acceptor: TlsAcceptor,
@@ -176,13 +208,7 @@ struct Tls {
     looked: Instant,
 }
 
-impl Tls {
-    fn read(certificate: &Path, key: &Path) -> Result<Self> {
-        let acceptor = acceptor(certificate, key)?;
-        let written = written(certificate, key);
-        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), acceptor, written, looked: Instant::now() })
-    }
-
+impl Files {
     /// What shakes hands: with the certificate as it stands now, or with the one before where the new one is no good.
     fn acceptor(&mut self) -> TlsAcceptor {
         if self.looked.elapsed() >= LOOK {

@@ -1,9 +1,11 @@
 //! The command line: one file a command. Each opens the house, calls a verb and prints.
 
+mod acme;
 mod admin;
 mod backup;
 mod bench;
 mod config;
+mod connections;
 mod demo;
 mod doctor;
 mod embed;

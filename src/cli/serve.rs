@@ -1,16 +1,14 @@
 //! `tandem serve`: listens, answers, and stops without losing anything.
 
-use std::future::IntoFuture;
 use std::io::{IsTerminal, Write as _};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use clap::{Args as ClapArgs, ValueEnum};
 use tokio::sync::watch;
 
+use super::connections::{self, Bounds, PATIENCE};
 use super::listen::Listener;
 use super::notify::{self, Notifier};
 use super::say;
@@ -18,10 +16,11 @@ use crate::accounts::{self, NewUser, Role, people};
 use crate::app::App;
 use crate::backup::{self, Keeper};
 use crate::clock::Clock;
-use crate::config::{Config, Flags, Listen, Server};
+use crate::config::{Config, Flags, Listen};
 use crate::error::{Error, OrInternal, Result};
 use crate::jobs;
 use crate::mail::Letterhead;
+use crate::upkeep::machine;
 use crate::web;
 use crate::worker::Workers;
 
@@ -53,7 +52,7 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
     super::log(&config, None);
     runtime()?.block_on(async {
         // The port is taken first: a second server fails before it touches anything.
-        let listener = Listener::open(&config.server).await?;
+        let listener = Listener::open(&config).await?;
         config.server.listen = listener.listens().or_internal("reading the address")?;
         match args.recover {
             Some(Start::Snapshot) => recover(&config)?,
@@ -62,17 +61,17 @@ pub(super) fn run(flags: Flags, args: Args) -> Result<()> {
         }
         let app = open(config)?;
         refuse_open_demo(&app)?;
-        say(&format!("Tandem listens on {}", place(&app.config.server)))?;
+        say(&format!("Tandem listens on {}", place(&app.config)))?;
         first_admin(&app)?;
         serve(app, listener).await
     })
 }
 
-fn place(server: &Server) -> String {
-    match (&server.listen, server.tls_files()) {
-        (Listen::Socket(path), _) => path.display().to_string(),
-        (Listen::Address(address), Some(_)) => format!("https://{address}"),
-        (Listen::Address(address), None) => format!("http://{address}"),
+fn place(config: &Config) -> String {
+    match &config.server.listen {
+        Listen::Socket(path) => path.display().to_string(),
+        Listen::Address(address) if config.has_tls() => format!("https://{address}"),
+        Listen::Address(address) => format!("http://{address}"),
     }
 }
 
@@ -169,15 +168,12 @@ pub(super) async fn serve(app: App, listener: Listener) -> Result<()> {
     let asked = asked_to_stop()?;
     let workers = app.start_workers()?;
     let manager = Notifier::of_environment().map(Arc::new);
-    // A connection that is tapped tells where it comes from, whatever it is.
-    let listener = listener.tap_io(|_| ());
     let backups = app.backups.clone();
     let keeper = tokio::task::spawn_blocking(move || backups.keep()).await.or_internal("starting the backups")??;
-    let router = web::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let (stop, mut stopping) = watch::channel(false);
+    let (stop, stopping) = watch::channel(false);
     let told = manager.clone();
     let farewell = workers.farewell();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+    tokio::spawn(async move {
         asked.await;
         // Whoever pressed the keys hears at once that they were heard; nobody may be there to read it.
         drop(writeln!(std::io::stderr(), "Stopping: finishing what is under way."));
@@ -190,22 +186,31 @@ pub(super) async fn serve(app: App, listener: Listener) -> Result<()> {
         farewell();
     });
     if let Some(manager) = &manager {
-        manager.tell(&format!("{}\nSTATUS=Listening on {}", notify::READY, place(&app.config.server)));
+        manager.tell(&format!("{}\nSTATUS=Listening on {}", notify::READY, place(&app.config)));
         tokio::spawn(give_signs(Arc::clone(manager), app.clone()));
     }
-    let patience = Duration::from_secs(app.config.server.drain_seconds);
-    let drained = async move {
-        // An error means that the server is gone already.
-        drop(stopping.wait_for(|is_stopping| *is_stopping).await);
-        tokio::time::sleep(patience).await;
+    let bounds = Bounds {
+        most: connections(&app.config),
+        proxies: app.config.proxies(),
+        drain: Duration::from_secs(app.config.server.drain_seconds),
+        patience: PATIENCE,
     };
-    tokio::select! {
-        outcome = server.into_future() => outcome.or_internal("serving")?,
-        () = drained => tracing::warn!("some requests did not end in time and were cut off"),
+    if !connections::serve(listener, web::router(app.clone()), bounds, stopping).await {
+        tracing::warn!("some requests did not end in time and were cut off");
     }
     tokio::task::spawn_blocking(move || come_to_rest(&app, workers, keeper)).await.or_internal("coming to rest")??;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How many may be connected: as many as the settings say, where the system allows twice as many open files.
+fn connections(config: &Config) -> usize {
+    let wanted = config.limits.connections;
+    let allowed = machine::most_files().map_or(wanted, |files| files / 2);
+    if allowed < wanted {
+        tracing::warn!(connections = allowed, "the system's limit on open files allows fewer connections than limits.connections");
+    }
+    wanted.min(allowed)
 }
 
 /// Signs of life for the service manager, for as long as there is life: the runtime turns, the database answers and

@@ -1,6 +1,7 @@
 //! `config.toml`, the environment and the flags become one `Config`, checked once at start and
 //! never read again. A key nobody knows is an error, not a shrug.
 
+mod acme;
 mod airtable;
 mod fields;
 mod layers;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+pub use acme::{Acme, Tls};
 pub use fields::MENTOR_FIELDS;
 pub use layers::Flags;
 pub use listen::Listen;
@@ -38,6 +40,8 @@ pub struct Config {
     pub program: Program,
     /// Where and how to listen.
     pub server: Server,
+    /// Certificates.
+    pub tls: Tls,
     /// Accounts and sign-ins.
     pub accounts: Accounts,
     /// Outgoing letters.
@@ -267,6 +271,8 @@ pub struct Limits {
     pub enabled: bool,
     /// Questions answered at once; 0 is one per core.
     pub concurrent_matches: usize,
+    /// Connections open at once.
+    pub connections: usize,
 }
 
 /// `[worker]`
@@ -287,6 +293,8 @@ pub struct Backup {
     pub keep: u32,
     /// A second place for them, or empty.
     pub also_to: PathBuf,
+    /// Days between two trials of the newest backup; 0 is never.
+    pub drill_days: u32,
     /// Minutes between two snapshots in the data directory.
     pub snapshot_minutes: u32,
 }
@@ -345,7 +353,15 @@ impl Config {
         if listen.ip().is_unspecified() {
             listen.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
         }
-        format!("{}://{listen}", if self.server.tls_files().is_some() { "https" } else { "http" })
+        if let Some(name) = self.tls.acme.domains.first() {
+            return format!("https://{name}");
+        }
+        format!("{}://{listen}", if self.has_tls() { "https" } else { "http" })
+    }
+
+    /// Whether Tandem brings TLS itself.
+    pub fn has_tls(&self) -> bool {
+        self.server.tls_files().is_some() || self.tls.acme.is_on()
     }
 
     /// Whether people reach Tandem over https, which lets cookies insist on it.
@@ -392,6 +408,7 @@ impl Config {
     fn check(&self) -> Result<()> {
         let mut problems: Vec<Error> = self.plain_problems().into_iter().map(|(key, it)| wrong(key, &it)).collect();
         problems.extend(self.smtp_server().err());
+        problems.extend(self.tls.acme.problems().into_iter().map(|(key, it)| wrong(key, &it)));
         problems
             .extend(self.accounts.providers.iter().filter_map(|(id, provider)| providers::check(id, provider).err()));
         problems.extend(airtable::problems(&self.sync));
@@ -415,12 +432,17 @@ impl Config {
         let is_url = url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
         demand("server.public_url", is_url, "must start with http:// or https://, or be empty");
         let server = &self.server;
-        let is_reached = server.listen.address().is_some() || !url.is_empty();
+        let is_reached = server.listen.address().is_some() || !url.is_empty() || self.tls.acme.is_on();
         demand("server.public_url", is_reached, "must be set where server.listen is a socket");
         let is_pair = server.tls_certificate.is_empty() == server.tls_key.is_empty();
         demand("server.tls_key", is_pair, "and server.tls_certificate must both be set, or neither");
         let is_for_tls = server.tls_certificate.is_empty() || server.listen.address().is_some();
         demand("server.tls_certificate", is_for_tls, "is for an address: a socket has no TLS");
+        let acme = &self.tls.acme;
+        let is_alone = !acme.is_on() || server.tls_certificate.is_empty();
+        demand("tls.acme.domains", is_alone, "and server.tls_certificate are two ways: set one of them");
+        let is_for_acme = !acme.is_on() || server.listen.address().is_some();
+        demand("tls.acme.domains", is_for_acme, "is for an address: a socket has no TLS");
         for odd in self.server.trusted_proxies.iter().filter(|it| network(it).is_none()) {
             let problem = format!("holds {odd:?}, which is no address and no network");
             demand("server.trusted_proxies", false, &problem);
@@ -441,10 +463,13 @@ impl Config {
         let backup = &self.backup;
         demand("backup.every_hours", backup.every_hours <= 24 * 31, "must be at most 744");
         demand("backup.keep", (1..=1_000).contains(&backup.keep), "must be a number from 1 to 1000");
+        demand("backup.drill_days", backup.drill_days <= 366, "must be at most 366");
         let is_in_data = backup.also_to.starts_with(&self.data_dir);
         demand("backup.also_to", !is_in_data, "must be outside the data directory, or empty");
         let minutes = backup.snapshot_minutes;
         demand("backup.snapshot_minutes", (1..=10_080).contains(&minutes), "must be a number from 1 to 10080");
+        let are_some = (16..=100_000).contains(&self.limits.connections);
+        demand("limits.connections", are_some, "must be a number from 16 to 100000");
         let from = &self.mail.from;
         let is_sender = from.contains('@') && !from.contains(char::is_control);
         demand("mail.keep_days", self.mail.keep_days > 0, "must be at least 1");

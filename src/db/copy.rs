@@ -174,7 +174,7 @@ fn open_beside_others(path: &Path) -> Result<Connection> {
 }
 
 /// SQLite could not even look: damage by its own words, or what else it was.
-fn broken(cause: &rusqlite::Error) -> Error {
+pub(super) fn broken(cause: &rusqlite::Error) -> Error {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
     match cause.sqlite_error_code() {
         Some(DatabaseCorrupt | NotADatabase) => damaged(&cause.to_string()),

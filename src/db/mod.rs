@@ -6,6 +6,7 @@ pub mod files;
 mod inspect;
 mod lock;
 mod open;
+pub mod ours;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};

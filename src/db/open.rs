@@ -30,6 +30,13 @@ const HOME: &str = "home";
 /// Room beside the copy and the changed pages of an upgrade.
 const SPARE_ROOM: u64 = 16 * 1024 * 1024;
 
+/// Copies from before upgrades that are kept: each is as large as the database was. The newest is the way back from this
+/// upgrade, the one before it from an upgrade that was soon followed by another; who goes further back has backups.
+const BEFORE_KEPT: usize = 2;
+
+/// What the names of those copies begin and end with; the schema they were taken before stands in between.
+const BEFORE: (&str, &str) = ("before-schema-", ".db");
+
 /// "TNDM": written into the file's header so that `file` and other programs can tell what it is.
 const APPLICATION_ID: i32 = 0x544E_444D;
 
@@ -77,6 +84,9 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "journal_mode", "wal").map_err(|cause| cannot_open(path, cause))?;
     // A confirmed booking is a promise: it must survive a power cut.
     connection.pragma_update(None, "synchronous", "full")?;
+    // What is erased is written over with zeros: a person who is gone is not to be found in the file's free pages. Not
+    // `fast`, which leaves the free pages as they are, where long texts lie.
+    connection.pragma_update(None, "secure_delete", true)?;
     // A log that grew during an import gives its space back.
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     if found.application != APPLICATION_ID {
@@ -220,7 +230,7 @@ pub(super) fn database_id(connection: &Connection) -> Result<[u8; 16]> {
 /// What a file says of itself.
 pub(super) struct Identity {
     application: i32,
-    version: i32,
+    pub(super) version: i32,
     n_tables: i32,
 }
 
@@ -268,7 +278,7 @@ pub(super) fn upgrade(
     if !is_behind || found.n_tables == 0 {
         return migrate(connection, migrations, false).or_internal("making the tables of tandem.db");
     }
-    let before = format!("{SNAPSHOT}/before-schema-{newest}.db");
+    let before = format!("{SNAPSHOT}/{}{newest}{}", BEFORE.0, BEFORE.1);
     tracing::info!(from = found.version, to = newest, "upgrading the database; a copy goes to {before}");
     let kept = path.with_file_name(&before);
     keep_before(path, &kept)?;
@@ -283,7 +293,27 @@ pub(super) fn upgrade(
             ),
         )
         .because(cause)
-    })
+    })?;
+    if let Err(cause) = prune_before(&path.with_file_name(SNAPSHOT)) {
+        tracing::warn!(%cause, "copies from before earlier upgrades could not be removed");
+    }
+    Ok(())
+}
+
+/// Removes the oldest copies from before upgrades, once a newer one was not needed.
+fn prune_before(place: &Path) -> std::io::Result<()> {
+    let mut copies = Vec::new();
+    for entry in std::fs::read_dir(place)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let schema = name.strip_prefix(BEFORE.0).and_then(|rest| rest.strip_suffix(BEFORE.1));
+        if let Some(schema) = schema.and_then(|it| it.parse::<u32>().ok()) {
+            copies.push((schema, entry.path()));
+        }
+    }
+    copies.sort();
+    let n_old = copies.len().saturating_sub(BEFORE_KEPT);
+    copies.into_iter().take(n_old).try_for_each(|(_, path)| std::fs::remove_file(path))
 }
 
 fn keep_before(path: &Path, kept: &Path) -> Result<()> {

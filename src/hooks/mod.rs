@@ -23,7 +23,7 @@ use crate::ids::HookId;
 
 pub use kinds::{KINDS, Kind, PING};
 pub use post::Post;
-pub use rounds::{Data, Round, due, follow, is_behind, post_next};
+pub use rounds::{Data, Round, due, follow, is_behind, post_next, sweep};
 
 /// Hooks at once: each is told by a try of its own, at the same time as the others.
 const MOST_HOOKS: u32 = 20;

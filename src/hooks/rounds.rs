@@ -90,8 +90,6 @@ pub fn follow(tx: &Tx<'_>, data: Data<'_>) -> Result<Round> {
         }
     }
     start_after(tx, last)?;
-    let (taken, others) = (tx.now().plus_days(-DAYS_OF_TAKEN), tx.now().plus_days(-DAYS_OF_OTHERS));
-    store::prune(tx, taken, others)?;
     let n_read = u32::try_from(entries.len()).unwrap_or(u32::MAX);
     Ok(Round { n_read, n_letters, has_more: n_read == AT_ONCE })
 }
@@ -105,6 +103,15 @@ fn rewrite_letters_about(tx: &Tx<'_>, id: &str, data: Data<'_>) -> Result<()> {
         store::rewrite(tx, letter, &payload.to_string())?;
     }
     Ok(())
+}
+
+/// Strikes off letters that have been listed long enough. Returns how many.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn sweep(tx: &Tx<'_>) -> Result<usize> {
+    let (taken, others) = (tx.now().plus_days(-DAYS_OF_TAKEN), tx.now().plus_days(-DAYS_OF_OTHERS));
+    store::prune(tx, taken, others)
 }
 
 /// The hooks for which a letter is due.

@@ -322,12 +322,12 @@ pub(super) fn rewrite(tx: &Tx<'_>, letter: i64, payload: &str) -> Result<()> {
 }
 
 /// Strikes off what has been listed long enough.
-pub(super) fn prune(tx: &Tx<'_>, taken_before: Moment, others_before: Moment) -> Result<()> {
-    tx.prepare_cached(
-        "delete from hook_letters
-         where hook_id in (select id from hooks)
-           and ((state = 'sent' and due_at < :taken) or (state in ('queued', 'dead') and due_at < :others))",
-    )?
-    .execute(named_params! { ":taken": taken_before, ":others": others_before })?;
-    Ok(())
+pub(super) fn prune(tx: &Tx<'_>, taken_before: Moment, others_before: Moment) -> Result<usize> {
+    Ok(tx
+        .prepare_cached(
+            "delete from hook_letters
+             where hook_id in (select id from hooks)
+               and ((state = 'sent' and due_at < :taken) or (state in ('queued', 'dead') and due_at < :others))",
+        )?
+        .execute(named_params! { ":taken": taken_before, ":others": others_before })?)
 }

@@ -1,10 +1,9 @@
 //! The figures that nobody counts as they happen: read from the database, the indexes and the machine when `/metrics`
 //! is asked for. Each name is listed together, every label comes from a fixed set.
 
-use std::path::Path;
-
 use super::standing::Component;
 use super::{State, machine, store};
+use crate::backup;
 use crate::db::{Db, sqlite_version};
 use crate::error::Result;
 use crate::jobs;
@@ -42,8 +41,10 @@ pub fn readings(db: &Db, matcher: &Matcher, components: &[Component]) -> Result<
 }
 
 fn of_database(db: &Db) -> Result<Vec<Reading>> {
-    let (jobs, letters, hook_letters, deliveries, sessions) = db.read_here(|tx| {
+    let (backup, jobs, letters, hook_letters, deliveries, sessions) = db.read_here(|tx| {
+        let backup = backup::last_made(tx, db.directory())?.map(|made_at| tx.now().unix() - made_at.unix());
         Ok((
+            backup,
             jobs::depth(tx)?,
             store::letters(tx)?,
             store::hook_letters(tx)?,
@@ -51,7 +52,11 @@ fn of_database(db: &Db) -> Result<Vec<Reading>> {
             store::sessions(tx)?,
         ))
     })?;
-    let mut all = Vec::new();
+    let age = |seconds: i64| {
+        let seconds = number(u64::try_from(seconds).unwrap_or(0));
+        plain("tandem_backup_age_seconds", "How old the newest backup is.", seconds)
+    };
+    let mut all: Vec<Reading> = backup.map(age).into_iter().collect();
     for (state, n) in [("ready", jobs.ready), ("running", jobs.running), ("dead", jobs.dead)] {
         all.push(labelled("tandem_jobs", "Jobs in the queue, by state.", "state", state, number(n)));
     }
@@ -102,15 +107,7 @@ fn of_machine(db: &Db) -> Vec<Reading> {
     if let Some(disk) = machine::disk(directory) {
         all.push(plain("tandem_disk_free_bytes", "Room on the disk of the data directory.", number(disk.free)));
     }
-    if let Some(age) = backup_age(db, directory) {
-        all.push(plain("tandem_backup_age_seconds", "How old the newest backup is.", age));
-    }
     all
-}
-
-fn backup_age(db: &Db, directory: &Path) -> Option<f64> {
-    let seconds = db.clock().now().unix() - machine::newest_backup(directory)?.unix();
-    Some(number(u64::try_from(seconds).unwrap_or(0)))
 }
 
 /// A count as Prometheus has it: exact up to 2^53, which nothing here reaches.

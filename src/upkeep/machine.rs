@@ -1,9 +1,8 @@
-//! What the machine says: room on the disk, the kind of file system, memory, the age of backups. Where a machine
+//! What the machine says: room on the disk, the kind of file system, memory, files. Where a machine
 //! does not tell, nothing is made up.
 
 use std::path::Path;
 
-use crate::clock::Moment;
 use crate::db::files;
 
 /// The disk that a directory lies on.
@@ -86,22 +85,16 @@ pub fn memory() -> Option<u64> {
     }
 }
 
+/// Files, connections among them, that this process may have open; `None` where nobody says.
+pub fn most_files() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// Bytes of a file, 0 where there is none.
 pub fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |it| it.len())
-}
-
-/// When the newest backup in `backups/` of the data directory was finished.
-pub fn newest_backup(data_dir: &Path) -> Option<Moment> {
-    let entries = std::fs::read_dir(data_dir.join("backups")).ok()?;
-    let finished = entries.flatten().filter(|entry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_under_way = name.starts_with('.') || name.ends_with(".partial");
-        !is_under_way && entry.file_type().is_ok_and(|it| it.is_file())
-    });
-    let times = finished.filter_map(|entry| entry.metadata().ok()?.modified().ok());
-    let newest = times.max()?.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
-    i64::try_from(newest.as_secs()).ok().map(Moment::from_unix)
 }
 
 /// Bytes in words: `1.5 GB`.
@@ -124,17 +117,6 @@ mod tests {
     fn bytes_are_said_as_people_say_them() {
         let said = [0, 999, 1_000, 1_549, 23_828_894, 5_000_000_000].map(in_words);
         assert_eq!(said, ["0 B", "999 B", "1.0 KB", "1.5 KB", "23.8 MB", "5.0 GB"]);
-    }
-
-    #[test]
-    fn a_backup_under_way_is_none() {
-        let home = tempfile::tempdir().expect("a directory");
-        assert_eq!(newest_backup(home.path()), None);
-        std::fs::create_dir(home.path().join("backups")).expect("made");
-        std::fs::write(home.path().join("backups/new.partial"), "half").expect("written");
-        assert_eq!(newest_backup(home.path()), None);
-        std::fs::write(home.path().join("backups/one.tar.zst"), "whole").expect("written");
-        assert!(newest_backup(home.path()).is_some());
     }
 
     #[cfg(target_os = "linux")]

@@ -21,9 +21,6 @@ const NO_ROOM: u64 = 1_000_000;
 /// A thread that gives no sign for this long is stuck: the slowest mail server is done with in less.
 const STUCK: Duration = Duration::from_mins(15);
 
-/// A backup older than this is worth a warning, in seconds.
-pub const OLD_BACKUP: i64 = 48 * 3_600;
-
 /// One part.
 #[derive(Clone, Debug)]
 pub struct Component {
@@ -38,7 +35,12 @@ pub struct Component {
 }
 
 impl Component {
-    /// As `/readyz` shows it: the figures with `status` and, where there is something to say, `says`.
+    /// As `/readyz` shows it to whoever asks from elsewhere: how it stands, and no figure.
+    pub fn word(&self) -> Value {
+        json!({ "status": self.state })
+    }
+
+    /// As `/readyz` shows it to its own machine: the figures with `status` and, where there is something to say, `says`.
     pub fn shown(&self) -> Value {
         let mut shown = Map::from_iter([("status".to_owned(), json!(self.state))]);
         if let Some(says) = &self.says {
@@ -100,9 +102,11 @@ fn of_backups(db: &Db, backups: &Backups) -> Option<Component> {
     let says = match standing.word() {
         "ok" | "none yet" => None,
         "overdue" => Some("The newest backup is older than it should be."),
-        _ => Some("Backups or the snapshot fail; the log says why."),
+        _ => Some("Backups, the snapshot or the restore on trial fail; the log says why."),
     };
-    let figures = json!({ "lastAt": standing.last_at, "snapshotAt": standing.snapshot_at });
+    let figures = json!({
+        "lastAt": standing.last_at, "snapshotAt": standing.snapshot_at, "drilledAt": standing.drilled_at,
+    });
     Some(part("backup", says.map(|says| (State::Warn, says.to_owned())), figures))
 }
 

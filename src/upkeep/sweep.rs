@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::config::Config;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::{mail, sync};
+use crate::{hooks, mail, sync};
 
 /// Where the moment of the last sweep is kept.
 const SWEPT_AT: &str = "swept_at";
@@ -44,6 +44,8 @@ pub struct Swept {
     pub accounts: accounts::Swept,
     /// Letters that were sent.
     pub letters: usize,
+    /// Letters to other programs.
+    pub hook_letters: usize,
     /// Bodies of deliveries.
     pub delivery_bodies: usize,
     /// Rows of the change log.
@@ -69,6 +71,7 @@ pub fn sweep(tx: &Tx<'_>, keep: Keep) -> Result<Swept> {
     let swept = Swept {
         accounts: accounts::sweep(tx, keep.login_idle_days)?,
         letters: mail::sweep(tx, keep.letters_days)?,
+        hook_letters: hooks::sweep(tx)?,
         delivery_bodies: sync::deliveries::sweep(tx)?,
         changes: tx.sweep_changes(tx.now().plus_days(-CHANGES_DAYS))?,
     };

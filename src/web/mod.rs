@@ -6,6 +6,7 @@
 pub mod address;
 pub mod api;
 pub mod assets;
+mod crowd;
 pub mod error;
 pub mod extract;
 pub mod identity;

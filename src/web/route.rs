@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use utoipa_axum::router::UtoipaMethodRouter;
 
+use super::crowd::{self, Crowd};
 use super::error::Refusal;
 use super::identity::{self, Caller, Via};
 use super::limits::{Limits, Rate};
@@ -157,13 +158,18 @@ impl Route {
     }
 
     /// Puts what the row says around its handler.
-    pub(super) fn dress(&self, app: &App, limits: &Limits, handler: MethodRouter<App>) -> MethodRouter<App> {
+    pub(super) fn dress(&self, app: &App, limits: &Limits, crowd: &Crowd, handler: MethodRouter<App>) -> MethodRouter<App> {
         let gate = Gate {
             app: app.clone(),
             who: self.who,
             scope: self.scope,
             is_guarded: self.is_guarded,
             is_page: matches!(self.handler, Handler::Page(_)),
+        };
+        // What takes large files reads them as they come, and has its own bounds.
+        let handler = match crowd.turns(self.rate).filter(|_| self.body_limit <= BODY_LIMIT) {
+            Some(turns) => handler.route_layer(from_fn_with_state(turns, crowd::wait)),
+            None => handler,
         };
         let handler =
             handler.route_layer(from_fn_with_state(gate, admit)).route_layer(DefaultBodyLimit::max(self.body_limit));

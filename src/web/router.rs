@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::address::Client;
+use super::crowd::Crowd;
 use super::error::Refusal;
 use super::limits::{self, Limits};
 use super::route::Handler;
@@ -61,12 +62,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// Every route of the table behind its gate.
 fn gated(app: &App, limits: &Limits) -> Router<App> {
+    let crowd = Crowd::empty();
     routes::table().into_iter().fold(Router::new(), |router, route| {
         let handler = match route.handler {
             Handler::Described(handler) => handler().2,
             Handler::Page(handler) => handler(),
         };
-        router.route(route.path, route.dress(app, limits, handler))
+        router.route(route.path, route.dress(app, limits, &crowd, handler))
     })
 }
 

@@ -440,3 +440,58 @@ async fn a_scheduler_gets_the_name_of_the_backup() {
     assert_eq!((busy.status.as_u16(), busy.code().as_str()), (409, "backup_running"));
     drop(held);
 }
+
+#[test]
+fn the_newest_backup_is_restored_on_trial_and_asked_a_question() {
+    let house = TestApp::new();
+    house.import(&five_mentors());
+    let round = || house.app.backups.round(&NEVER);
+    let standing = || house.app.db.read_here(|tx| house.app.backups.standing(tx)).expect("read");
+    let events = |kind: &str| {
+        let n = house.app.db.read_here(|tx| {
+            Ok(tx.query_row("select count(*) from events where type = ?1", [kind], |row| row.get::<_, u32>(0))?)
+        });
+        n.expect("counted")
+    };
+    let now = || house.app.db.clock().now();
+    round();
+    let first = now();
+    assert_eq!((standing().word(), standing().drilled_at, events("backup.drilled")), ("ok", Some(first), 1));
+    house.app.db.clock().advance(TimeDelta::days(3));
+    round();
+    assert_eq!(standing().drilled_at, Some(first), "not yet");
+    house.app.db.clock().advance(TimeDelta::days(4));
+    round();
+    assert_eq!((standing().drilled_at, events("backup.drilled")), (Some(now()), 2));
+    // The disk loses what it was given; no new backup is due.
+    let place = backup::folder(house.app.db.directory());
+    let newest = place.join(backups_in(&place).last().expect("there is one"));
+    std::fs::write(&newest, "rotten").expect("written");
+    house.app.db.clock().advance(TimeDelta::days(7));
+    let before_backup = now();
+    // The backup that is due comes first, and is good: the drill looks at that one.
+    round();
+    assert_eq!((standing().word(), standing().drilled_at), ("ok", Some(before_backup)));
+    let left: Vec<_> = std::fs::read_dir(&place).expect("readable").flatten().collect();
+    assert!(!left.iter().any(|it| it.file_name().to_string_lossy().starts_with('.')), "nothing of it is kept");
+}
+
+#[tokio::test]
+async fn a_backup_that_cannot_be_restored_on_trial_is_told_of_once() {
+    let house = TestApp::with(|config| config.backup.every_hours = 0);
+    house.sign_in("admin@elsewhere.example", Role::Admin).await;
+    let made = house.app.backups.make("test", &NEVER).expect("made");
+    let whole = std::fs::read(&made.path).expect("read");
+    std::fs::write(&made.path, &whole[..whole.len() / 2]).expect("written");
+    let letters = || house.letters().into_iter().filter(|it| it.subject.contains("restored on trial")).count();
+    let standing = || house.app.db.read_here(|tx| house.app.backups.standing(tx)).expect("read");
+    for _ in 0..3 {
+        house.app.backups.round(&NEVER);
+        house.app.db.clock().advance(TimeDelta::days(1));
+    }
+    assert_eq!((standing().word(), letters()), ("failing", 1));
+    assert!(standing().drill_failing.is_some_and(|reason| reason.contains("cut short")));
+    std::fs::write(&made.path, &whole).expect("written");
+    house.app.backups.round(&NEVER);
+    assert_eq!((standing().word(), standing().drill_failing), ("ok", None), "tried again a day after it failed");
+}

@@ -11,6 +11,7 @@ use tandem::jobs::{self, Lane};
 use tandem::upkeep::State;
 use tandem::upkeep::doctor::{Finding, Patient};
 
+use crate::backups::NEVER;
 use crate::binary::{command, file_of, in_directory, tandem};
 use crate::smtp::{MailServer, Manner};
 use crate::test_app::{TestApp, five_mentors};
@@ -248,10 +249,11 @@ async fn damage_an_older_schema_and_a_stranger_are_told_apart() {
 #[tokio::test]
 async fn a_backup_grows_old() {
     let home = lived_in().await;
-    std::fs::create_dir(home.path().join("backups")).expect("made");
-    std::fs::write(home.path().join("backups/one.tar.zst"), "whole").expect("written");
+    let made_at = Moment::parse(NOW).expect("a time").plus_days(-3);
+    tandem::backup::make(home.path(), None, &Clock::fixed(made_at), "test", &NEVER).expect("made");
     is(&examine(home.path(), |_| ()), "backup", State::Warn, "is old");
-    let fresh = Patient::of(settings_of(home.path()), Vec::new(), Clock::System, false).examine();
+    let soon = Clock::fixed(made_at.plus_seconds(60));
+    let fresh = Patient::of(settings_of(home.path()), Vec::new(), soon, false).examine();
     is(&fresh, "backup", State::Ok, "in hours: 0");
 }
 
@@ -294,6 +296,7 @@ async fn beside_a_running_house_nothing_is_taken_away() {
     let beside = patient(settings_of(&directory), NOW, true);
     let findings = beside.examine();
     is(&findings, "holder", State::Ok, "in use by process");
+    assert!(!findings.iter().any(|it| it.says.contains("Stop it first")), "doctor works beside it");
     is(&findings, "port", State::Ok, "answers");
     is(&findings, "jobs", State::Ok, "No job was given up on");
     is(&findings, "integrity", State::Ok, "sound");

@@ -29,7 +29,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hooks", &["accounts", "audit", "clock", "db", "error", "hex", "ids", "jobs", "outward"]),
     ("demo", &["accounts", "audit", "booking", "clock", "db", "error", "mentors", "sync"]),
     ("backup", &["accounts", "audit", "clock", "config", "db", "error", "hex", "mail", "matching"]),
-    ("upkeep", &["accounts", "backup", "clock", "config", "db", "error", "jobs", "mail", "matching", "meters", "sync"]),
+    (
+        "upkeep",
+        &["accounts", "backup", "clock", "config", "db", "error", "hooks", "jobs", "mail", "matching", "meters", "sync"],
+    ),
     (
         "worker",
         // Letters to other programs say what a session, a mentor, an account is now: nobody else may ask all three.
@@ -63,7 +66,9 @@ const DOORS: &[(&str, &[&str])] = &[
 
 /// Where a crate may be named: everywhere below these paths, nowhere else.
 const PLACES: &[(&str, &[&str])] = &[
-    ("axum", &["web/", "cli/serve.rs", "cli/listen.rs"]),
+    ("axum", &["web/", "cli/connections.rs", "cli/listen.rs"]),
+    ("hyper", &["cli/connections.rs"]),
+    ("hyper_util", &["cli/connections.rs"]),
     ("maud", &["web/", "mail/"]),
     ("lettre", &["mail/post.rs"]),
     ("idna", &["mail/post.rs"]),
@@ -87,8 +92,10 @@ const PLACES: &[(&str, &[&str])] = &[
     ("figment", &["config/"]),
     ("openidconnect", &["accounts/oidc/"]),
     ("reqwest", &["outward.rs", "accounts/oidc/http.rs", "hooks/guard.rs", "hooks/post.rs", "sync/airtable/http.rs"]),
-    ("rustls", &["outward.rs", "cli/listen.rs", "cli/health.rs"]),
-    ("tokio_rustls", &["cli/listen.rs"]),
+    ("rustls", &["outward.rs", "cli/acme.rs", "cli/listen.rs", "cli/health.rs"]),
+    ("rustls_acme", &["cli/acme.rs"]),
+    ("rustls_platform_verifier", &["cli/acme.rs"]),
+    ("tokio_rustls", &["cli/acme.rs", "cli/listen.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/mod.rs"]),
     ("clap_mangen", &["cli/mod.rs"]),

@@ -135,3 +135,32 @@ async fn who_erases_whom() {
     assert_eq!(send(&house, "DELETE", &path, None, "", Vec::new()).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(admin.gets(&house, &ada).await.status, StatusCode::OK);
 }
+
+/// What SQLite merely no longer points at could be read out of the file, or out of any backup of it.
+#[tokio::test]
+async fn what_was_erased_is_not_in_the_file_any_more() {
+    let house = TestApp::new();
+    let (ada, bo) = (Person::mentor(&house, "ada").await, Person::new(&house, "bo", Role::Mentee).await);
+    let told = |word: &str| format!("{word} ").repeat(90);
+    let answer = bo.puts(&house, &bo, &json!({ "goals": told("Whalebone-corset") })).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let answer = ada.puts(&house, &ada, &json!({ "mentor": { "bio": told("Quicksilver-barometer") } })).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    house.work();
+    let words = ["Whalebone-corset", "Quicksilver-barometer", "bo@example.org", "ada@example.org"];
+    let held = || {
+        house.app.db.checkpoint().expect("folded in");
+        let bytes = std::fs::read(house.app.db.directory().join("tandem.db")).expect("read");
+        let log = std::fs::metadata(house.app.db.directory().join("tandem.db-wal")).map_or(0, |file| file.len());
+        assert_eq!(log, 0, "the log is empty");
+        words.map(|word| bytes.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
+    };
+    assert_eq!(held(), [true; 4]);
+    for person in [&ada, &bo] {
+        let answer = erase(&house, person, person, Some(json!({ "password": PASSWORD }))).await;
+        assert!(answer.status.is_success(), "{}", answer.text());
+    }
+    house.work();
+    let left = held();
+    assert_eq!([left[0], left[1]], [false; 2], "their texts");
+}

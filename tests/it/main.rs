@@ -2,6 +2,8 @@
 //! database, a real index and the real model; `binary` runs the program itself.
 
 mod access;
+#[cfg(unix)]
+mod acme;
 mod advisories;
 mod airtable;
 mod airtable_script;
@@ -56,6 +58,7 @@ mod signing_up;
 mod smtp;
 mod staff_browser;
 mod staff_pages;
+mod supply;
 mod test_app;
 mod tokens;
 #[cfg(unix)]

@@ -11,6 +11,7 @@ use tandem::accounts::tokens::{self, Scope};
 use tandem::accounts::{self, Role};
 use tandem::audit::Actor;
 
+use crate::backups::NEVER;
 use crate::test_app::{Answer, TestApp, five_mentors, request};
 
 async fn metrics_from(house: &TestApp, peer: &str, others: &[(&str, &str)]) -> Answer {
@@ -126,19 +127,16 @@ async fn each_stage_of_an_answer_and_each_letter_is_there() {
 #[tokio::test]
 async fn a_backup_has_an_age_once_there_is_one() {
     let house = TestApp::new();
-    let backups = house.app.db.directory().join("backups");
-    std::fs::create_dir(&backups).expect("made");
-    std::fs::write(backups.join("one.tar.zst"), "whole").expect("written");
-    // The house's clock stands in 2030, the file is from today.
-    assert!(value(&metrics(&house).await, "tandem_backup_age_seconds") > 86_400.0);
+    house.app.backups.make("test", &NEVER).expect("made");
+    house.app.db.clock().advance(chrono::TimeDelta::hours(25));
+    assert!((value(&metrics(&house).await, "tandem_backup_age_seconds") - 90_000.0).abs() < f64::EPSILON);
 }
 
 #[tokio::test]
 async fn the_dashboard_asks_only_for_what_is_exported() {
     let house = TestApp::new();
     house.import(&five_mentors());
-    std::fs::create_dir(house.app.db.directory().join("backups")).expect("made");
-    std::fs::write(house.app.db.directory().join("backups/one.tar.zst"), "whole").expect("written");
+    house.app.backups.make("test", &NEVER).expect("made");
     // What has labels is there once it has happened.
     metrics(&house).await;
     let text = metrics(&house).await;
@@ -179,6 +177,19 @@ async fn readiness_warns_without_failing() {
 }
 
 #[tokio::test]
+async fn from_elsewhere_readiness_shows_words_and_no_figures() {
+    let house = TestApp::new();
+    let passed_on = request("GET", "/readyz", None).header("x-forwarded-for", "192.0.2.9");
+    let answer = house.send(passed_on.body(Body::empty()).expect("a request")).await;
+    let told = answer.json();
+    assert_eq!((answer.status, &told["status"]), (StatusCode::OK, &json!("ready")));
+    for (name, component) in told["components"].as_object().expect("components") {
+        let keys: Vec<&String> = component.as_object().expect("an object").keys().collect();
+        assert_eq!(keys, ["status"], "{name}");
+    }
+}
+
+#[tokio::test]
 async fn the_sweep_takes_what_is_over_and_nothing_twice() {
     let house = TestApp::with(|config| "a scheduler's secret".clone_into(&mut config.cron.secret));
     let sweep = async || {
@@ -190,7 +201,7 @@ async fn the_sweep_takes_what_is_over_and_nothing_twice() {
         answer.json()
     };
     let nothing = json!({
-        "ran": true, "logins": 0, "links": 0, "flows": 0, "failures": 0, "tokens": 0, "letters": 0, "deliveryBodies": 0, "changes": 0,
+        "ran": true, "logins": 0, "links": 0, "flows": 0, "failures": 0, "tokens": 0, "letters": 0, "hookLetters": 0, "deliveryBodies": 0, "changes": 0,
     });
     house.import(&five_mentors());
     house.sign_in("mia@example.org", Role::Mentee).await;

@@ -118,6 +118,26 @@ fn a_new_database_takes_no_copy_of_nothing() {
 }
 
 #[test]
+fn copies_from_before_earlier_upgrades_go_but_for_the_last_two() {
+    let home = tempfile::tempdir().expect("a directory");
+    left_by(3, home.path());
+    let place = home.path().join("snapshot");
+    std::fs::create_dir(&place).expect("made");
+    for name in ["before-schema-1.db", "before-schema-2.db", "before-schema-3.db", "before-schema-mine.db"] {
+        std::fs::write(place.join(name), "a copy").expect("written");
+    }
+    drop(Db::open(home.path(), Clock::System, 1).expect("upgraded"));
+    let mut left: Vec<String> = std::fs::read_dir(&place)
+        .expect("readable")
+        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .collect();
+    left.sort();
+    let newest = format!("before-schema-{}.db", newest_schema());
+    assert_eq!(left, ["before-schema-3.db", newest.as_str(), "before-schema-mine.db"]);
+    copy::check(&place.join(newest), Depth::Full).expect("the copy from before this upgrade is sound");
+}
+
+#[test]
 fn an_upgrade_that_fails_leaves_the_old_database_and_names_the_way_back() {
     let home = tempfile::tempdir().expect("a directory");
     left_by(3, home.path());

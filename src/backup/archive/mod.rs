@@ -27,6 +27,16 @@ const SEAL_BYTES: u64 = 48;
 /// Bytes after which what was written is made durable, so that a booking's own write finds little before it.
 const SYNC_EVERY: usize = 2 * 1024 * 1024;
 
+/// Bytes that any backup may unpack to, however short it is, ...
+const FREE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// ... and how many more for each of its own. A database full of people packs to a third, one that was emptied is
+/// mostly zeros; zeros alone pack thirty times as tightly as this.
+const STEEPEST: u64 = 1_000;
+
+/// The window that zstd may ask memory for, as a power of two: what level 3 uses is 2 MiB.
+const WIDEST: u32 = 23;
+
 /// Bytes of zeros that may follow the last file.
 const LONGEST_END: u64 = 64 * 1024;
 
@@ -114,7 +124,9 @@ impl Archive {
             }
             Ok(false)
         })?;
-        Ok(Self { path: path.to_owned(), manifest: Manifest::read(&manifest.unwrap_or_default())? })
+        let manifest = Manifest::read(&manifest.unwrap_or_default())?;
+        refuse_bomb(manifest.bytes().unwrap_or(u64::MAX), bytes)?;
+        Ok(Self { path: path.to_owned(), manifest })
     }
 
     /// Bytes of its files.
@@ -154,6 +166,14 @@ impl Archive {
     }
 }
 
+/// Refuses what unpacks to far more than a database of its length would, before any of it is unpacked.
+fn refuse_bomb(unpacked: u64, packed: u64) -> Result<()> {
+    if unpacked <= packed.saturating_mul(STEEPEST).saturating_add(FREE_BYTES) {
+        return Ok(());
+    }
+    Err(unfit("it would unpack to far more than it can hold", anyhow::anyhow!("{packed} bytes name {unpacked}")))
+}
+
 /// An entry of the archive, whoever made it.
 struct Found<'a> {
     size: u64,
@@ -170,7 +190,8 @@ fn read_through(
     let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let mut run = || -> io::Result<()> {
         file.seek(SeekFrom::Start(0))?;
-        let unpacker = zstd::Decoder::new(BufReader::new(file.take(packed)))?;
+        let mut unpacker = zstd::Decoder::new(BufReader::new(file.take(packed)))?;
+        unpacker.window_log_max(WIDEST)?;
         let mut tar = tar::Archive::new(unpacker);
         for (number, entry) in tar.entries()?.raw(true).enumerate() {
             let mut entry = entry?;

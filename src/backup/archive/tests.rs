@@ -201,6 +201,42 @@ fn a_bomb_is_put_down_after_the_length_that_it_names() {
     assert_eq!(refused(&path).code, "damaged_backup");
 }
 
+#[test]
+fn a_manifest_that_names_more_than_its_archive_can_hold_is_refused_before_anything_is_unpacked() {
+    let (home, mut manifest) = home();
+    let length = |bytes: &[u8]| u64::try_from(bytes.len()).expect("short");
+    for bytes in [FREE_BYTES * 2, u64::MAX / 2, u64::MAX] {
+        manifest.files[0].bytes = bytes;
+        let text = serde_json::to_vec(&manifest).expect("written");
+        // Nothing follows: who began to unpack would say that something is missing.
+        let told = tar_of(&[(raw_header(b"manifest.json", EntryType::Regular, length(&text), ""), &text)]);
+        let refusal = Archive::open(&sealed(home.path(), &told)).expect_err("too much");
+        assert_eq!(refusal.code, "damaged_backup");
+        let is_told = ["far more than it can hold", "names files that no backup has"];
+        assert!(is_told.iter().any(|words| refusal.message.contains(words)), "{refusal}");
+    }
+    refuse_bomb(FREE_BYTES, 1_000).expect("an emptied database is mostly zeros");
+    refuse_bomb(40 << 30, 1 << 30).expect("a large one");
+}
+
+#[test]
+fn a_window_that_would_take_all_memory_is_refused() {
+    let (home, manifest) = home();
+    let text = serde_json::to_vec(&manifest).expect("written");
+    let length = u64::try_from(text.len()).expect("short");
+    let tar = tar_of(&[(raw_header(b"manifest.json", EntryType::Regular, length, ""), &text)]);
+    let mut packer = zstd::Encoder::new(Vec::new(), 1).expect("begun");
+    packer.window_log(27).expect("set");
+    packer.write_all(&tar).expect("written");
+    let mut bytes = packer.finish().expect("packed");
+    let hash = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&SEAL);
+    bytes.extend_from_slice(&hash);
+    let path = home.path().join("wide");
+    std::fs::write(&path, bytes).expect("written");
+    assert_eq!(Archive::open(&path).expect_err("too wide").code, "damaged_backup");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
 

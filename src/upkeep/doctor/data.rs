@@ -9,9 +9,8 @@ use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::jobs::{self, Kind};
 use crate::matching::keywords::{self, Stamp};
-use crate::upkeep::standing::OLD_BACKUP;
-use crate::upkeep::{machine, store};
-use crate::{mail, matching};
+use crate::upkeep::store;
+use crate::{backup, mail, matching};
 
 /// A clock may be so much behind the last entry of the audit log, in seconds.
 const CLOCK_SLACK: i64 = 300;
@@ -32,7 +31,6 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
                 .mend("Restore a backup into a new directory; leave this one as it is until that has worked."),
         ),
     }
-    findings.push(backup(patient));
     findings
 }
 
@@ -78,8 +76,9 @@ fn look(patient: &Patient, tx: &Tx<'_>) -> Result<Vec<Finding>> {
         // Tables that are not there yet cannot be looked at.
         return Ok(findings);
     }
+    findings.push(schema_of_ours(tx)?);
     findings.extend([references(tx)?, history(patient, tx)?, zones(tx)?, index(patient, tx)?, vectors(tx)?]);
-    findings.extend([jobs(patient, tx)?, letters(tx)?, admin(tx)?]);
+    findings.extend([jobs(patient, tx)?, letters(tx)?, admin(tx)?, backups(patient, tx)?]);
     Ok(findings)
 }
 
@@ -90,6 +89,15 @@ fn schema(tx: &Tx<'_>) -> Result<Finding> {
     }
     let says = format!("The database has schema {found}; this version brings it to {newest} at its next start.");
     Ok(Finding::warn("database", says).mend("Keep a copy of the data directory, then start this version."))
+}
+
+fn schema_of_ours(tx: &Tx<'_>) -> Result<Finding> {
+    let id = "tables";
+    Ok(match db::ours::differs(tx)? {
+        None => Finding::ok(id, "The database has Tandem's tables and nothing else."),
+        Some(what) => Finding::fail(id, format!("The database {what}: no backup of it can be restored."))
+            .mend("Undo that with the SQLite shell while Tandem is stopped, or restore a backup from before."),
+    })
 }
 
 fn references(tx: &Tx<'_>) -> Result<Finding> {
@@ -192,15 +200,16 @@ fn admin(tx: &Tx<'_>) -> Result<Finding> {
     Ok(Finding::ok("admin", "Somebody runs this Tandem."))
 }
 
-fn backup(patient: &Patient) -> Finding {
-    let Some(newest) = machine::newest_backup(&patient.config.data_dir) else {
-        return Finding::warn("backup", "There is no backup in the data directory.").mend("tandem backup");
+fn backups(patient: &Patient, tx: &Tx<'_>) -> Result<Finding> {
+    let Some(last_at) = backup::last_made(tx, &patient.config.data_dir)? else {
+        return Ok(Finding::warn("backup", "There is no backup in the data directory.").mend("tandem backup"));
     };
-    let hours = (patient.clock.now().unix() - newest.unix()) / 3_600;
-    if hours * 3_600 > OLD_BACKUP {
-        return Finding::warn("backup", format!("The newest backup is old; in hours: {hours}.")).mend("tandem backup");
-    }
-    Finding::ok("backup", format!("The newest backup is fresh; in hours: {}.", hours.max(0)))
+    let hours = (tx.now().unix() - last_at.unix()) / 3_600;
+    Ok(if backup::is_overdue(&patient.config.backup, last_at, tx.now()) {
+        Finding::warn("backup", format!("The newest backup is old; in hours: {hours}.")).mend("tandem backup")
+    } else {
+        Finding::ok("backup", format!("The newest backup is fresh; in hours: {hours}."))
+    })
 }
 
 /// Whether the model in this binary is whole.

@@ -98,7 +98,7 @@ impl Patient {
         let (holder, lock) = if config.data_dir.is_dir() {
             match DirectoryLock::take(&config.data_dir, "doctor") {
                 Ok(lock) => (Holder::Us, Some(lock)),
-                Err(refusal) if refusal.code == "directory_locked" => (Holder::Another(refusal.to_string()), None),
+                Err(refusal) if refusal.code == "directory_locked" => (Holder::Another(by_whom(&refusal)), None),
                 Err(refusal) => (Holder::Unusable(refusal.to_string()), None),
             }
         } else {
@@ -146,6 +146,11 @@ impl Patient {
         }
         Ok(done)
     }
+}
+
+/// Who holds the directory, without the way out that others are shown: doctor works beside it.
+fn by_whom(refusal: &Error) -> String {
+    refusal.message.split_inclusive(". ").next().unwrap_or_default().trim_end().to_owned()
 }
 
 /// What is found where the settings themselves cannot be read: there is nothing else to look at.

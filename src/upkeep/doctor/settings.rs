@@ -51,7 +51,7 @@ fn address(config: &Config) -> Finding {
 /// Behind a proxy that is not believed everybody has one address: its own.
 fn proxies(config: &Config) -> Finding {
     let id = "proxies";
-    let is_behind = config.server.public_url.starts_with("https://") && config.server.tls_files().is_none();
+    let is_behind = config.server.public_url.starts_with("https://") && !config.has_tls();
     if is_behind && config.server.trusted_proxies.is_empty() {
         return Finding::warn(
             id,

@@ -46,7 +46,8 @@ pub async fn healthz() -> &'static str {
 pub struct Readiness {
     /// `ready`, or `failing` while questions cannot be answered.
     status: &'static str,
-    /// By name: its `status` (`ok`, `warn`, `fail`), what is the matter in `says`, and figures.
+    /// By name: its `status` (`ok`, `warn`, `fail`); for programs on this very machine also what is the matter in `says`,
+    /// and figures.
     #[schema(value_type = Object)]
     components: BTreeMap<&'static str, serde_json::Value>,
 }
@@ -56,12 +57,15 @@ pub struct Readiness {
     (status = 200, description = "Ready; components may warn", body = Readiness),
     (status = 503, description = "Not ready", body = Readiness),
 ))]
-pub async fn readyz(State(app): State<App>) -> Result<Response, Refusal> {
+pub async fn readyz(
+    State(app): State<App>,
+    Neighbour(is_neighbour): Neighbour,
+) -> Result<Response, Refusal> {
     let components = components(&app).await?;
     let is_failing = components.iter().any(|it| it.state == upkeep::State::Fail);
     let (status, code) =
         if is_failing { ("failing", StatusCode::SERVICE_UNAVAILABLE) } else { ("ready", StatusCode::OK) };
-    let components = components.iter().map(|it| (it.name, it.shown())).collect();
+    let components = components.iter().map(|it| (it.name, if is_neighbour { it.shown() } else { it.word() })).collect();
     Ok((code, Json(Readiness { status, components })).into_response())
 }
 

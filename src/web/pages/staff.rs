@@ -116,6 +116,9 @@ fn about_backups(standing: &backup::Standing, zone: &str) -> Option<String> {
     if let Some(reason) = &standing.snapshot_failing {
         return Some(format!("The snapshot in the data directory could not be refreshed: {reason}"));
     }
+    if let Some(reason) = &standing.drill_failing {
+        return Some(format!("The newest backup could not be restored on trial: {reason}"));
+    }
     standing.is_overdue.then(|| format!("A backup is overdue. {last}"))
 }
 
