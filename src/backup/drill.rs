@@ -31,7 +31,8 @@ pub(super) fn run(file: &Path, data: &Path, clock: &Clock, embedder: &Arc<Embedd
     let archive = Archive::open(file)?;
     let place = folder(data);
     restore::demand_room(&archive, &place)?;
-    let room = tempfile::Builder::new().prefix(files::UNFINISHED).tempdir_in(place).or_internal("making a directory")?;
+    let room =
+        tempfile::Builder::new().prefix(files::UNFINISHED).tempdir_in(place).or_internal("making a directory")?;
     let home = room.path().join("drill");
     restore::rehearse(&archive, &home, clock)?;
     let db = Db::open(&home, clock.clone(), 2)?;
@@ -43,7 +44,10 @@ pub(super) fn run(file: &Path, data: &Path, clock: &Clock, embedder: &Arc<Embedd
             return Err(copy::stopping());
         }
         if began.elapsed() > PATIENCE {
-            return Err(Error::operator("drill_failed", "The keyword index of the restored backup is not made in time."));
+            return Err(Error::operator(
+                "drill_failed",
+                "The keyword index of the restored backup is not made in time.",
+            ));
         }
     }
     let ranking = matcher.rank(&Ask::check(Question { query: QUESTION.to_owned(), ..Question::default() })?)?;

@@ -100,7 +100,8 @@ impl Manifest {
         names.dedup();
         let are_plain = names.iter().all(|name| *name == DATABASE || is_key(name));
         let are_short = self.files.iter().skip(1).all(|file| file.bytes <= LONGEST_KEY);
-        let is_sane = is_first && are_plain && names.len() == self.files.len() && names.len() <= MOST_MEMBERS && are_short;
+        let is_sane =
+            is_first && are_plain && names.len() == self.files.len() && names.len() <= MOST_MEMBERS && are_short;
         if is_sane && self.bytes().is_some() {
             return Ok(());
         }

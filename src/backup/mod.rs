@@ -119,9 +119,9 @@ impl Standing {
     /// One word: `ok`, `failing`, `overdue`, or `none yet`.
     pub fn word(&self) -> &'static str {
         match self {
-            Self { failing: Some(_), .. } | Self { snapshot_failing: Some(_), .. } | Self { drill_failing: Some(_), .. } => {
-                "failing"
-            }
+            Self { failing: Some(_), .. }
+            | Self { snapshot_failing: Some(_), .. }
+            | Self { drill_failing: Some(_), .. } => "failing",
             Self { is_overdue: true, .. } => "overdue",
             Self { last_at: None, .. } => "none yet",
             _ => "ok",
@@ -163,7 +163,10 @@ impl Backups {
             Err(refusal) => tracing::error!(cause = refusal.cause(), "whether a backup is due is not known: {refusal}"),
         }
         if let Err(refusal) = self.drill_if_due(halt) {
-            tracing::error!(cause = refusal.cause(), "the drill cannot be held, or its outcome written down: {refusal}");
+            tracing::error!(
+                cause = refusal.cause(),
+                "the drill cannot be held, or its outcome written down: {refusal}"
+            );
         }
     }
 
@@ -194,7 +197,12 @@ impl Backups {
                 self.tell_admins(tx, |email, name| letters::drill_failed(&self.head, email, name, reason))?;
             }
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            note(tx, if reason.is_none() { "backup.drilled" } else { "backup.drill_failed" }, &name, json!({ "reason": reason }))?;
+            note(
+                tx,
+                if reason.is_none() { "backup.drilled" } else { "backup.drill_failed" },
+                &name,
+                json!({ "reason": reason }),
+            )?;
             set_record(tx, &Record { drill: Some(Drill { at: now, reason }), ..record(tx)? })
         })
     }

@@ -208,7 +208,10 @@ fn connections(config: &Config) -> usize {
     let wanted = config.limits.connections;
     let allowed = machine::most_files().map_or(wanted, |files| files / 2);
     if allowed < wanted {
-        tracing::warn!(connections = allowed, "the system's limit on open files allows fewer connections than limits.connections");
+        tracing::warn!(
+            connections = allowed,
+            "the system's limit on open files allows fewer connections than limits.connections"
+        );
     }
     wanted.min(allowed)
 }

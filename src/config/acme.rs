@@ -81,7 +81,8 @@ mod tests {
             assert!(is_name(good), "{good}");
         }
         let long = format!("{}.org", "a".repeat(64));
-        for bad in ["", "localhost", "*.example.org", "192.0.2.1", "https://a.b", "a..b", "-a.b", "a.b:443", "ä.b", &long]
+        for bad in
+            ["", "localhost", "*.example.org", "192.0.2.1", "https://a.b", "a..b", "-a.b", "a.b:443", "ä.b", &long]
         {
             assert!(!is_name(bad), "{bad}");
         }

@@ -88,7 +88,8 @@ mod tests {
         let crowd = Crowd::of(1);
         let turns = crowd.turns(Rate::Write).expect("there are turns");
         let held = Arc::clone(&turns.0);
-        let router = Router::new().route("/", post(|body: String| async { body })).layer(from_fn_with_state(turns, wait));
+        let router =
+            Router::new().route("/", post(|body: String| async { body })).layer(from_fn_with_state(turns, wait));
         let taken = held.acquire().await.expect("free");
         let refused = router.clone().oneshot(request(Body::from("x"))).await.expect("answered");
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -158,7 +158,13 @@ impl Route {
     }
 
     /// Puts what the row says around its handler.
-    pub(super) fn dress(&self, app: &App, limits: &Limits, crowd: &Crowd, handler: MethodRouter<App>) -> MethodRouter<App> {
+    pub(super) fn dress(
+        &self,
+        app: &App,
+        limits: &Limits,
+        crowd: &Crowd,
+        handler: MethodRouter<App>,
+    ) -> MethodRouter<App> {
         let gate = Gate {
             app: app.clone(),
             who: self.who,

@@ -31,7 +31,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("backup", &["accounts", "audit", "clock", "config", "db", "error", "hex", "mail", "matching"]),
     (
         "upkeep",
-        &["accounts", "backup", "clock", "config", "db", "error", "hooks", "jobs", "mail", "matching", "meters", "sync"],
+        &[
+            "accounts", "backup", "clock", "config", "db", "error", "hooks", "jobs", "mail", "matching", "meters",
+            "sync",
+        ],
     ),
     (
         "worker",

@@ -57,10 +57,7 @@ pub struct Readiness {
     (status = 200, description = "Ready; components may warn", body = Readiness),
     (status = 503, description = "Not ready", body = Readiness),
 ))]
-pub async fn readyz(
-    State(app): State<App>,
-    Neighbour(is_neighbour): Neighbour,
-) -> Result<Response, Refusal> {
+pub async fn readyz(State(app): State<App>, Neighbour(is_neighbour): Neighbour) -> Result<Response, Refusal> {
     let components = components(&app).await?;
     let is_failing = components.iter().any(|it| it.state == upkeep::State::Fail);
     let (status, code) =
