@@ -22,7 +22,6 @@
 //! | [`hooks`] | other programs are told what happens, once for each event, signed; it follows the audit log | call an address inside anybody's network, unless told to |
 //! | [`books`] | all that a program owns, out to files and in again, the same byte for byte | hold a secret, or write a letter |
 //! | [`upkeep`] | how the parts stand, figures when asked for, the daily sweep | take away what a room has not given up |
-//! | [`sync`] | people from files and signed deliveries; every good line in, every bad one named | apply half of anything |
 //! | [`backup`] | backups that were restored on trial, a snapshot in the directory, the ways back | remove what was there |
 //! | [`web`] | pages and JSON; the only room that names axum, http or maud | hold rules |
 //! | [`worker`] | claims jobs and hands each to its room | lose one |
