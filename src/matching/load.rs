@@ -9,6 +9,7 @@ use super::store;
 use super::vectors::Tier;
 use crate::db::{Db, Tx};
 use crate::error::Result;
+use crate::hex::hex;
 use crate::ids::MentorNo;
 use crate::jobs;
 use crate::mentors::{self, Mentor};
@@ -104,7 +105,7 @@ fn models(tx: &Tx<'_>) -> Result<Vec<[u8; 32]>> {
         return Ok(vec![ours]);
     }
     let others = store::other_models(tx, &ours)?;
-    let is_ours_in_use = tx.setting(MODEL_IN_USE)?.is_some_and(|it| it == in_words(&ours));
+    let is_ours_in_use = tx.setting(MODEL_IN_USE)?.is_some_and(|it| it == hex(&ours));
     if is_ours_in_use || others.is_empty() || !store::is_any_lacking(tx, &ours)? {
         return Ok(ours_first(others));
     }
@@ -115,11 +116,6 @@ fn models(tx: &Tx<'_>) -> Result<Vec<[u8; 32]>> {
 
 fn ours_first(others: Vec<[u8; 32]>) -> Vec<[u8; 32]> {
     std::iter::once(model_hash()).chain(others).collect()
-}
-
-/// A model's hash as it is kept in the settings.
-pub(super) fn in_words(model: &[u8; 32]) -> String {
-    model.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// One mentor, with the vectors of the first of `models` that has all of them.

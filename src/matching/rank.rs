@@ -110,7 +110,7 @@ pub struct Ranking {
     pub matches: Vec<Match>,
     /// Where nobody is relevant: who came nearest.
     pub near_misses: Vec<Match>,
-    /// Parts that were left out because they are being rebuilt.
+    /// Parts that are being rebuilt, and are left out or not what they will be.
     pub degraded: Vec<&'static str>,
     /// Where the time went.
     pub stages: Stages,

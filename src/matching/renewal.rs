@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::embed::model_hash;
-use super::load::{self, MODEL_IN_USE, Outdated, Survey, in_words, tags_lacking};
+use super::load::{self, MODEL_IN_USE, Outdated, Survey, tags_lacking};
 use super::vectors::Tier;
 use super::{Matcher, Settings, store};
 use crate::db::Tx;
 use crate::error::Result;
+use crate::hex::hex;
 use crate::ids::MentorNo;
 use crate::{jobs, mentors};
 
@@ -271,7 +272,7 @@ impl Matcher {
             "all passages have the new model's vectors, which answer from now on"
         );
         // Before any of the former ones goes: a start after a sudden end must not go back to what is left of them.
-        self.db.write_here(|tx| tx.set_setting(MODEL_IN_USE, &in_words(&model_hash())))?;
+        self.db.write_here(|tx| tx.set_setting(MODEL_IN_USE, &hex(&model_hash())))?;
         work.step = if survey.n_lacking == 0 && work.left_behind.is_empty() {
             Step::Clearing(None)
         } else {
@@ -288,8 +289,8 @@ impl Matcher {
         let left = rows.len().saturating_sub(CLEARED_AT_ONCE);
         self.db.write_here(|tx| {
             // Here too, for former vectors that were found without having been in use.
-            if tx.setting(MODEL_IN_USE)?.is_none_or(|it| it != in_words(&model_hash())) {
-                tx.set_setting(MODEL_IN_USE, &in_words(&model_hash()))?;
+            if tx.setting(MODEL_IN_USE)?.is_none_or(|it| it != hex(&model_hash())) {
+                tx.set_setting(MODEL_IN_USE, &hex(&model_hash()))?;
             }
             rows[left..].iter().try_for_each(|row| store::delete_embedding(tx, *row))
         })?;

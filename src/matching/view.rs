@@ -24,7 +24,8 @@ pub struct Answer {
     pub count_is_exact: bool,
     /// Milliseconds spent on the answer.
     pub took_ms: f64,
-    /// Parts that are being rebuilt and were left out: `keyword`, `semantic`.
+    /// Parts that are being rebuilt: `keyword` is left out; of `semantic` some vectors are missing, or of an earlier
+    /// model.
     pub degraded: Vec<&'static str>,
     /// Ranked mentors, best first.
     pub matches: Vec<MatchView>,

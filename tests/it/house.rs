@@ -21,7 +21,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("accounts", &["audit", "clock", "config", "db", "error", "hex", "ids", "mail", "outward", "unseen"]),
     ("mentors", &["accounts", "audit", "clock", "db", "error", "hex", "ids", "jobs"]),
     ("booking", &["accounts", "audit", "clock", "config", "db", "error", "ids", "mail", "mentors"]),
-    ("matching", &["clock", "config", "db", "error", "ids", "jobs", "mentors", "meters", "unseen"]),
+    ("matching", &["clock", "config", "db", "error", "hex", "ids", "jobs", "mentors", "meters", "unseen"]),
     // Of the ids it names a few: a mentor of an export who comes from no record is known by theirs, an upload by its sender.
     ("sync", &["accounts", "audit", "clock", "config", "db", "error", "ids", "jobs", "mentors", "outward"]),
     // Above the features: each writes and reads its own rows, the files are put together here.
