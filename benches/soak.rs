@@ -166,6 +166,10 @@ impl Drop for Server {
 fn serve(home: &Path) -> (Server, String) {
     let program = std::env::var("TANDEM_SOAK_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tandem").to_owned());
     let mut command = Command::new(program);
+    // What says how long it goes on is no setting of the server's.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TANDEM_")) {
+        command.env_remove(name);
+    }
     command.arg("--data-dir").arg(home).args(["serve", "--listen", "127.0.0.1:0"]);
     command.env("TANDEM_SYNC__AIRTABLE_SECRET", SECRET).env("TANDEM_LIMITS__ENABLED", "false");
     command.env("TANDEM_LOG__LEVEL", "error");
