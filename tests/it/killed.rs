@@ -66,7 +66,14 @@ struct Heard {
 }
 
 /// Books, and calls off now and then, until nobody answers.
-fn book(address: &str, said: &AtomicU64, mentees: &[String], slots: &[String], prefix: &str, chance: &mut Chance) -> Heard {
+fn book(
+    address: &str,
+    said: &AtomicU64,
+    mentees: &[String],
+    slots: &[String],
+    prefix: &str,
+    chance: &mut Chance,
+) -> Heard {
     let mut heard = Heard::default();
     for number in 0.. {
         let (token, slot) = (chance.of(mentees), chance.of(slots));
@@ -159,7 +166,13 @@ fn back_up(address: &str, said: &AtomicU64) -> Heard {
 }
 
 /// Loads the server from all sides, kills it, and gives what each heard.
-fn load_and_kill(town: &Town, mut server: Running, round: u32, [edition, said]: [&AtomicU64; 2], chance: &mut Chance) -> Vec<Heard> {
+fn load_and_kill(
+    town: &Town,
+    mut server: Running,
+    round: u32,
+    [edition, said]: [&AtomicU64; 2],
+    chance: &mut Chance,
+) -> Vec<Heard> {
     let slots = town.open_slots(&server, round);
     let address = server.address.clone();
     // So many answers, and then a little: a busy machine is loaded as much as an idle one.

@@ -28,7 +28,9 @@ curl -sS --fail -b "$2/jar" "$at/search?q=drone+permits" >"$2/page"
 /// The same with an eye on every address that the server reaches for.
 fn watched(program: &str, log: &Path) -> Vec<String> {
     let log = log.display().to_string();
-    ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto,sendmsg", "-o", &log, program].map(str::to_owned).to_vec()
+    ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto,sendmsg", "-o", &log, program]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 fn is_there(program: &str, argument: &str) -> bool {
@@ -90,7 +92,10 @@ fn the_demo_answers_without_a_network_and_reaches_for_nothing() {
     let outside: Vec<&str> = reached.lines().filter(|line| reaches_out(line)).collect();
     assert!(outside.is_empty(), "{outside:#?}");
     let is_seen = |line: &&str| line.contains("connect(") || line.contains("send");
-    println!("{} words to sockets were written down, all of them within this machine", reached.lines().filter(is_seen).count());
+    println!(
+        "{} words to sockets were written down, all of them within this machine",
+        reached.lines().filter(is_seen).count()
+    );
 }
 
 #[test]
