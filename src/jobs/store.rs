@@ -50,9 +50,7 @@ pub(super) fn claim(
                  order by due_at, id limit 1)
              returning id, kind, key, attempts",
         )?
-        .query_row(wanted, |row| {
-            Ok((row.get("id")?, row.get("kind")?, row.get("key")?, row.get("attempts")?))
-        })
+        .query_row(wanted, |row| Ok((row.get("id")?, row.get("kind")?, row.get("key")?, row.get("attempts")?)))
         .optional()?;
     Ok(claimed)
 }

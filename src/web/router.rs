@@ -102,7 +102,8 @@ pub fn router(app: App) -> Router {
             "camera=(), microphone=(), geolocation=()",
         ))
         .layer(PropagateRequestIdLayer::new(HeaderName::from_static(REQUEST_ID)))
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log_response))
+        // What failed is logged where it is told; who is only asked to come back later has met no failure.
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log_response).on_failure(()))
         .layer(SetRequestIdLayer::new(HeaderName::from_static(REQUEST_ID), NewRequestId))
         .layer(axum::middleware::from_fn(forget_foreign_request_id))
         .layer(axum::middleware::from_fn_with_state(app.clone(), measure))

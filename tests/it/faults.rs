@@ -38,7 +38,10 @@ impl Mounted {
         };
         let (first, others) = steps.split_first().expect("a step");
         if !mount(first) {
-            assert!(std::env::var_os("TANDEM_TEST_ALL").is_none(), "TANDEM_TEST_ALL is set, but nothing can be mounted");
+            assert!(
+                std::env::var_os("TANDEM_TEST_ALL").is_none(),
+                "TANDEM_TEST_ALL is set, but nothing can be mounted"
+            );
             eprintln!("SKIPPED: disks are filled and shut where one may mount (root)");
             return None;
         }
@@ -79,7 +82,8 @@ impl<'a> Bookers<'a> {
 
     fn book(&mut self, server: &Running) -> Answer {
         let (mentee, slot) = self.wanted.last().expect("slots enough");
-        let answer = server.ask("POST", "/api/sessions", mentee, &json!({ "slotId": slot, "notes": "x".repeat(4_000) }));
+        let answer =
+            server.ask("POST", "/api/sessions", mentee, &json!({ "slotId": slot, "notes": "x".repeat(4_000) }));
         if answer.status == 201 {
             self.acknowledged.push(answer.json()["id"].as_str().expect("an id").to_owned());
             self.wanted.pop();
@@ -175,7 +179,11 @@ fn a_full_disk_refuses_what_would_be_written_and_nothing_else() {
 fn a_directory_that_cannot_be_written_is_named_with_the_reason() {
     let home = tempfile::tempdir().expect("a directory");
     let data = home.path().join("data");
-    let made = in_directory(&data, &["admin", "create", "--email", "a@example.org", "--name", "Ada"], "correct horse battery\n");
+    let made = in_directory(
+        &data,
+        &["admin", "create", "--email", "a@example.org", "--name", "Ada"],
+        "correct horse battery\n",
+    );
     assert_eq!(made.code, 0, "{}", made.err);
     std::fs::create_dir(home.path().join("empty")).expect("made");
     let place = home.path().join("shut");
@@ -293,16 +301,27 @@ async fn a_clock_that_runs_ahead_and_is_set_back_puts_nothing_off_and_shuts_nobo
 #[test]
 fn however_the_clock_jumps_nothing_fires_twice_and_office_hours_stay_in_order() {
     let office = Office::new(6);
-    let slots: Vec<_> = (0..6).map(|place| office.slot(place % 2, 30 + 20 * i64::try_from(place).expect("few"), 2)).collect();
+    let slots: Vec<_> =
+        (0..6).map(|place| office.slot(place % 2, 30 + 20 * i64::try_from(place).expect("few"), 2)).collect();
     for (mentee, slot) in slots.iter().enumerate() {
         office.book(mentee, *slot).expect("booked");
     }
     let jumps = [
-        TimeDelta::hours(29), TimeDelta::days(-3), TimeDelta::hours(74), TimeDelta::minutes(45), TimeDelta::days(-40),
-        TimeDelta::days(41), TimeDelta::days(1), TimeDelta::days(-2), TimeDelta::days(4), TimeDelta::days(365),
-        TimeDelta::days(-366), TimeDelta::days(9),
+        TimeDelta::hours(29),
+        TimeDelta::days(-3),
+        TimeDelta::hours(74),
+        TimeDelta::minutes(45),
+        TimeDelta::days(-40),
+        TimeDelta::days(41),
+        TimeDelta::days(1),
+        TimeDelta::days(-2),
+        TimeDelta::days(4),
+        TimeDelta::days(365),
+        TimeDelta::days(-366),
+        TimeDelta::days(9),
     ];
-    let twice = "select count(*) from (select 1 from outbox group by session_id, version, kind, recipient having count(*) > 1)";
+    let twice =
+        "select count(*) from (select 1 from outbox group by session_id, version, kind, recipient having count(*) > 1)";
     for (number, jump) in jumps.into_iter().enumerate() {
         office.pass(jump);
         let when = format!("jump {number}, {}", office.now());

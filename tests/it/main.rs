@@ -35,6 +35,8 @@ mod matching;
 mod metrics;
 mod office;
 mod office_hours;
+#[cfg(target_os = "linux")]
+mod offline;
 mod oidc;
 mod oidc_accounts;
 mod openapi;
