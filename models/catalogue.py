@@ -15,7 +15,7 @@ import numpy as np
 from golden import Embedder
 
 HERE = Path(__file__).parent
-MODEL = HERE / "all-MiniLM-L6-v2"
+MODEL = HERE / "tandem-minilm-l6"
 TAGS_READ = 5
 
 
@@ -25,8 +25,8 @@ def unit(vector: np.ndarray) -> np.ndarray:
 
 def catalogue(embed: Embedder) -> np.ndarray:
     """Returns the rows of the file."""
-    concepts = [json.loads(line) for line in (HERE / "catalogue/concepts.jsonl").read_text().splitlines()]
-    everyday = (HERE / "catalogue/everyday.txt").read_text().splitlines()
+    concepts = [json.loads(line) for line in (HERE / "training/concepts.jsonl").read_text().splitlines()]
+    everyday = (HERE / "training/everyday.txt").read_text().splitlines()
     tags = np.stack([embed(", ".join(concept["tags"][:TAGS_READ])) for concept in concepts])
     needs = [np.stack([embed(need) for need in concept["needs"]]) for concept in concepts]
     keys = unit(np.stack([unit(of_one.mean(0)) for of_one in needs]) + tags)

@@ -14,8 +14,8 @@ pub const DIMENSIONS: usize = 384;
 /// Word pieces beyond this many are not read (the model was trained on no more).
 const MAX_TOKENS: usize = 256;
 
-const MODEL: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/model_int8.onnx");
-const TOKENIZER: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/tokenizer.json");
+const MODEL: &[u8] = include_bytes!("../../../models/tandem-minilm-l6/model_int8.onnx");
+const TOKENIZER: &[u8] = include_bytes!("../../../models/tandem-minilm-l6/tokenizer.json");
 
 /// What the files beside the model are, by their hashes.
 const LOCK: &str = include_str!("../../../models/models.lock");
