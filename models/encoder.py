@@ -17,6 +17,10 @@ def load(package: Path, dropout: float, n_frozen: int = 0) -> BertModel:
     return model
 
 
+# A batch runs in so many parts of like length.
+PARTS = 4
+
+
 class Texts:
     """Cuts texts into word pieces, once each."""
 
@@ -38,9 +42,8 @@ def vectors(model: BertModel, texts: Texts, batch: list[str]) -> torch.Tensor:
     """Returns the vectors of a batch: the mean over the mask, of length one. Short and long run apart, to pad less."""
     order = sorted(range(len(batch)), key=lambda at: len(batch[at]))
     found: list[torch.Tensor | None] = [None] * len(batch)
-    for part in (order[: len(order) // 2], order[len(order) // 2 :]):
-        if not part:
-            continue
+    size = max(1, -(-len(order) // PARTS))
+    for part in (order[start : start + size] for start in range(0, len(order), size)):
         ids, mask = texts.batch([batch[at] for at in part])
         hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
         weights = mask[:, :, None].to(hidden.dtype)

@@ -23,8 +23,6 @@ class Lesson:
     tags: list[str]
     needs: list[str]
     passages: list[str]
-    # The lesson that it must be told from, by its place.
-    rival: int | None = None
     key: np.ndarray | None = field(default=None, repr=False)
 
 
@@ -42,11 +40,13 @@ def concepts(folder: Path) -> list[Lesson]:
 
 
 def pairs(folder: Path) -> list[tuple[Lesson, Lesson]]:
-    """Reads the hard pairs."""
-    rows = [json.loads(line) for line in lines(folder / "pairs.jsonl")] if (folder / "pairs.jsonl").exists() else []
-    return [
-        tuple(Lesson(row[side]["name"], "", [], row[side]["need"], row[side]["mentor"]) for side in "ab") for row in rows
-    ]
+    """Reads the hard pairs. A side of one name is one lesson, in however many pairs it stands."""
+    sides: dict[str, Lesson] = {}
+
+    def side(row: dict) -> Lesson:
+        return sides.setdefault(row["name"], Lesson(row["name"], "", [], row["need"], row["mentor"]))
+
+    return [(side(row["a"]), side(row["b"])) for row in map(json.loads, lines(folder / "pairs.jsonl"))]
 
 
 def held_out(known: list[Lesson], seed: int) -> set[int]:
@@ -135,21 +135,17 @@ class School:
 
     def __init__(self, known: list[Lesson], couples: list[tuple[Lesson, Lesson]], seed: int, size: int):
         self.lessons = list(known)
-        self.couples = []
-        for left, right in couples:
-            at = len(self.lessons)
-            left.rival, right.rival = at + 1, at
-            self.lessons += [left, right]
-            self.couples.append((at, at + 1))
+        sides = {id(side): side for pair in couples for side in pair}
+        places = {key: len(known) + at for at, key in enumerate(sides)}
+        self.lessons += sides.values()
+        self.couples = [(places[id(left)], places[id(right)]) for left, right in couples]
         self.n_concepts = len(known)
         self.seed, self.size = seed, size
         keys = np.stack([it.key for it in self.lessons])
         likeness = keys @ keys.T
         self.is_alike = likeness > TOO_NEAR
-        for at, it in enumerate(self.lessons):
-            if it.rival is not None:
-                self.is_alike[at, it.rival] = False
-            self.is_alike[at, at] = True
+        for left, right in self.couples:
+            self.is_alike[left, right] = self.is_alike[right, left] = False
         order = np.argsort(-likeness[: self.n_concepts, : self.n_concepts], axis=1)
         self.near = [[int(other) for other in row if not self.is_alike[at, other]][:12] for at, row in enumerate(order)]
 

@@ -65,7 +65,7 @@ class Run:
         self.published = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.known = lessons.concepts(options.data)
         couples = lessons.pairs(options.data)
-        self.give_keys([*self.known, *(side for pair in couples for side in pair)])
+        self.give_keys([*self.known, *{id(side): side for pair in couples for side in pair}.values()])
         self.asked = lessons.held_out(self.known, options.hold_out) if options.hold_out is not None else set()
         taught = [it for at, it in enumerate(self.known) if at not in self.asked]
         couples = lessons.without_kin(couples, [self.known[at] for at in sorted(self.asked)])
@@ -73,8 +73,10 @@ class Run:
         self.school = lessons.School(taught, couples, options.seed, options.size)
         n_steps = round(options.passes * len(taught) / (options.size // 2))
         self.n_steps = n_steps
-        general = lessons.lines(options.data / "general.txt") if (options.data / "general.txt").exists() else []
-        self.general = [*general, *self.everyday, *composed.sentences(3000, options.seed)]
+        general = lessons.lines(options.data / "general.txt")
+        # The general lines are near paraphrases of each other, as the rated pairs are that general sense is measured
+        # with: they weigh double.
+        self.general = [*general, *general, *self.everyday, *composed.sentences(3000, options.seed)]
         self.teacher = encoder.embed(self.model, self.texts, self.general)
         print(f"{len(taught)} concepts taught, {len(self.asked)} held out, {len(couples)} hard pairs, {n_steps} steps")
         matrices = [p for n, p in self.model.named_parameters() if p.requires_grad and p.dim() > 1]

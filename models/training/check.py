@@ -77,10 +77,10 @@ class Data:
     def sayings(self) -> list[tuple[str, str]]:
         """What people say and what mentors say, with its place."""
         said = [(f"concept {it['concept']!r}, {kind}", text) for it in self.concepts for kind in ("needs", "passages") for text in it[kind]]
-        for it in self.pairs:
-            for side in "ab":
-                name = it[side]["name"]
-                said += [(f"pair side {name!r}, {kind}", text) for kind in ("need", "mentor") for text in it[side][kind]]
+        # A side may stand in several pairs, and is the same in each.
+        sides = {it[side]["name"]: it[side] for it in self.pairs for side in "ab"}
+        for name, it in sides.items():
+            said += [(f"pair side {name!r}, {kind}", text) for kind in ("need", "mentor") for text in it[kind]]
         return said
 
     def texts(self) -> list[tuple[str, str]]:
@@ -117,6 +117,11 @@ def shape(data: Data) -> list[str]:
             wrong.append(f"pair {at}: is not two sides with name, need and mentor")
         elif not all(is_texts(s["need"]) and is_texts(s["mentor"]) and s["need"] and s["mentor"] for s in sides):
             wrong.append(f"pair {at}: a side has no texts, or some with blank ends")
+    sides: dict[str, dict] = {}
+    for it in data.pairs if not wrong else []:
+        for side in (it["a"], it["b"]):
+            if sides.setdefault(side["name"], side) != side:
+                wrong.append(f"pair side {side['name']!r} has different texts in two pairs")
     for name, found in (("everyday", data.everyday), ("general", data.general)):
         if not is_texts(found):
             wrong.append(f"{name}.txt: an empty line, or one with blank ends")
@@ -135,6 +140,8 @@ def duplicates(data: Data) -> list[str]:
             wrong.append(f"twice: {text!r} ({seen[key]}; {place})")
         seen[key] = place
     names = Counter(folded(it["concept"]) for it in data.concepts)
+    couples = Counter(tuple(sorted((it["a"]["name"], it["b"]["name"]))) for it in data.pairs)
+    wrong += [f"pair {couple} is there {count} times" for couple, count in couples.items() if count > 1]
     return wrong + [f"concept {name!r} is there {count} times" for name, count in names.items() if count > 1]
 
 
