@@ -43,7 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=5e-5, help="the highest learning rate")
     parser.add_argument("--scale", type=float, default=20.0, help="how sharply the right answer is wanted")
     parser.add_argument("--keep", type=float, default=2.0, help="weight of staying with the published model")
-    parser.add_argument("--general", type=int, default=32, help="general sentences a step")
+    parser.add_argument("--general", type=int, default=24, help="general sentences a step")
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--frozen", type=int, default=0, help="lowest layers that stay as they are")
     parser.add_argument("--alpha", type=float, nargs="+", default=[0.8], help="share of the tuned weights in the mean")
@@ -74,9 +74,7 @@ class Run:
         n_steps = round(options.passes * len(taught) / (options.size // 2))
         self.n_steps = n_steps
         general = lessons.lines(options.data / "general.txt")
-        # The general lines are near paraphrases of each other, as the rated pairs are that general sense is measured
-        # with: they weigh double.
-        self.general = [*general, *general, *self.everyday, *composed.sentences(3000, options.seed)]
+        self.general = [*general, *self.everyday, *composed.sentences(1200, options.seed)]
         self.teacher = encoder.embed(self.model, self.texts, self.general)
         print(f"{len(taught)} concepts taught, {len(self.asked)} held out, {len(couples)} hard pairs, {n_steps} steps")
         matrices = [p for n, p in self.model.named_parameters() if p.requires_grad and p.dim() > 1]
