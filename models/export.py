@@ -46,8 +46,10 @@ MODEL = "model_int8.onnx"
 COPIED = ["tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"]
 # Kept by hand: the package carries only its wrapper's MIT text, and the weights are Apache-2.0.
 LICENCE = "LICENSE"
+# The same: what was changed.
+NOTICE = "NOTICE"
 CATALOGUE = "catalogue.f32"
-FILES = [MODEL, *COPIED, LICENCE, CATALOGUE]
+FILES = [MODEL, *COPIED, LICENCE, NOTICE, CATALOGUE]
 MAX_TOKENS = 256
 
 
