@@ -43,6 +43,8 @@ pub enum Former {
 pub struct Outcome {
     /// Those who are different now, each with what they were.
     pub changed: Vec<(MentorId, Former)>,
+    /// Their names, in the same order.
+    pub names: Vec<String>,
     /// How many were so already.
     pub n_same: usize,
     /// Who was left out, by name, and why.
@@ -119,7 +121,10 @@ fn each(
             }
         });
         match done {
-            Ok(Some(former)) => outcome.changed.push((id, former)),
+            Ok(Some(former)) => {
+                outcome.changed.push((id, former));
+                outcome.names.push(mentor.name);
+            }
             Ok(None) => outcome.n_same += 1,
             // A refusal is about this mentor; anything else is about the machine.
             Err(refusal) if refusal.cause().is_none() => {

@@ -251,9 +251,12 @@ fn list(view: &MentorsView) -> Markup {
             (table("Mentors", &headings, &rows))
             fieldset.panel.bulk-deed {
                 legend.unseen { "Change those who are ticked" }
+                // The stylesheet counts the boxes, so that it is right without a script too.
+                p.ticked-count {}
                 (form.select("deed", DEEDS, &view.bulk.deed))
-                (form.date("until", &view.bulk.until))
-                (form.text("tag", &view.bulk.tag).at_most(100))
+                // Browsers that cannot hide a field by what is chosen show both: each says when it counts.
+                (form.date("until", &view.bulk.until).hint("Only to pause them."))
+                (form.text("tag", &view.bulk.tag).at_most(100).hint("Only to add a tag."))
                 input type="hidden" name="next" value=(view.asked.address());
                 button.primary type="submit" { "Change them" }
             }
@@ -319,6 +322,8 @@ fn paging(view: &MentorsView) -> Markup {
 pub struct ReportView {
     /// What was done, as a sentence: `3 mentors are off the list now.`
     pub done: String,
+    /// Who was changed, by name.
+    pub names: Vec<String>,
     /// How many were so already.
     pub n_same: usize,
     /// Who was left out, and why.
@@ -338,6 +343,7 @@ pub fn report(frame: &Frame<'_>, view: &ReportView) -> Markup {
             (head(frame, "Mentors"))
             p.notice role="status" { (view.done) }
             div.stack.report {
+                @if !view.names.is_empty() { ul.bullets { @for name in &view.names { li { bdi { (name) } } } } }
                 @if view.n_same > 0 { p { (counted(u32::try_from(view.n_same).unwrap_or(u32::MAX), "mentor")) " needed no change." } }
                 @if !view.left_out.is_empty() {
                     div.error role="alert" {

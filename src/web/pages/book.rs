@@ -194,7 +194,8 @@ pub fn confirmed(view: &ConfirmedView) -> Markup {
         section.panel.fresh.stack data-testid="booking-confirmed" role="status" aria-labelledby="confirmed-title" {
             h2 #confirmed-title { @if view.is_request { "Your request is on its way" } @else { "The session is booked" } }
             p {
-                strong { (time(&view.when)) } " " span.soft { (view.zone_label) }
+                strong { (time(&view.when)) }
+                br; span.soft { "in your time zone, " (view.zone_label) }
                 @if let Some(there) = &view.there { br; span.soft { "For " (view.other) ": " (there) } }
             }
             @if view.is_request {

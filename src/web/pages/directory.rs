@@ -205,6 +205,7 @@ pub async fn change(State(app): State<App>, Pm(caller): Pm, Form(form): Form<Bul
         Ok(outcome) => {
             let view = ReportView {
                 done: form.sentence(outcome.changed.len()),
+                names: outcome.names.clone(),
                 n_same: outcome.n_same,
                 undo: form.undo(&outcome),
                 left_out: outcome.left_out,
@@ -239,6 +240,7 @@ pub async fn take_back(
     let who = admin_mentors::counted(u32::try_from(outcome.changed.len()).unwrap_or(u32::MAX), "mentor");
     let view = ReportView {
         done: format!("Undone: {who} as before."),
+        names: outcome.names,
         n_same: outcome.n_same,
         left_out: outcome.left_out,
         undo: Vec::new(),

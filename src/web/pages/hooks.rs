@@ -183,6 +183,16 @@ fn standing(hook: &HookView) -> Markup {
     }
 }
 
+/// Names a hook by the host that is told, so that the tabs of several can be told apart.
+#[must_use]
+pub fn title(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // What stands before an @ may be a password.
+    let host = host.rsplit('@').next().unwrap_or_default();
+    if host.is_empty() { "A webhook".to_owned() } else { format!("Webhook to {host}") }
+}
+
 /// Draws one hook's own page.
 #[must_use]
 pub fn render_hook(frame: &Frame<'_>, view: &HookPage, allow_private: bool) -> Markup {
@@ -192,7 +202,7 @@ pub fn render_hook(frame: &Frame<'_>, view: &HookPage, allow_private: bool) -> M
         frame,
         html! {
             p.back { a href="/admin/hooks" { "← All webhooks" } }
-            h1 { "A webhook" }
+            h1 { (title(&hook.url)) }
             (notice(view.notice.as_deref()))
             div.settings {
                 @if let Some(secret) = &view.secret { (fresh(secret)) }
@@ -322,6 +332,16 @@ mod tests {
             ..hook()
         };
         assert!(shown(failing.clone()).contains(">Failing</span>") && shown(failing).contains("&lt;500&gt;"));
+    }
+
+    #[test]
+    fn a_hook_is_called_after_its_host_and_nothing_else_of_its_address() {
+        assert_eq!(title("https://hooks.a.example:8443/in?token=abc"), "Webhook to hooks.a.example:8443");
+        assert_eq!(title("https://bo:secret@a.example?x"), "Webhook to a.example");
+        assert_eq!(title("http://[::1]:9/"), "Webhook to [::1]:9");
+        assert_eq!(title(""), "A webhook");
+        let document = drawn(|frame| render_hook(frame, &HookPage { hook: hook(), ..HookPage::default() }, false));
+        assert!(document.contains("<h1>Webhook to a.example</h1>"), "{document}");
     }
 
     #[test]

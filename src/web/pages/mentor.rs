@@ -103,6 +103,8 @@ pub struct MentorView {
     pub zone_label: String,
     /// The open times by day.
     pub days: Vec<DayView>,
+    /// How many days ahead times open; none where they are opened one by one.
+    pub opens_ahead_days: Option<u32>,
     /// The day whose times are shown, `2030-03-05`; the first one where it has none.
     pub chosen_day: String,
     /// Whether it is the viewer's own profile.

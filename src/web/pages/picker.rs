@@ -8,6 +8,9 @@ use crate::web::layout::time;
 use crate::web::pages::mentor::{DayView, MentorView, SlotView};
 use crate::web::pages::zones;
 
+/// How far ahead times are looked for, in days: the farthest that a booking window can reach.
+pub const FARTHEST_DAYS: i64 = 180;
+
 /// How many days are shown at once.
 const SHOWN_DAYS: usize = 8;
 
@@ -30,6 +33,7 @@ pub fn open_times(view: &MentorView) -> Markup {
                     p.soft { (view.name) " answers each request; the time you ask for is kept for you meanwhile." }
                 }
                 (picker(view))
+                p.soft.small { (how_far(view)) }
             }
             @if !view.days.is_empty() { (zone_switch(view)) }
         }
@@ -74,6 +78,15 @@ fn picker(view: &MentorView) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// How far ahead times can be booked, so that nobody takes the last day shown for the last there will be.
+fn how_far(view: &MentorView) -> String {
+    match view.opens_ahead_days {
+        Some(1) => "Times open 1 day ahead; later ones appear day by day.".to_owned(),
+        Some(days) => format!("Times open {days} days ahead; later ones appear day by day."),
+        None => format!("Any time that {} opens within {FARTHEST_DAYS} days is shown here.", view.name),
     }
 }
 
@@ -145,6 +158,16 @@ mod tests {
         }
         let other = drawn(&MentorView { chosen_day: "2030-03-02".into(), ..view });
         assert!(other.contains("slot=s2") && !other.contains("slot=group"), "{other}");
+    }
+
+    #[test]
+    fn how_far_ahead_times_open_is_said() {
+        let view = MentorView { name: "Ada".into(), days: days(2), opens_ahead_days: Some(30), ..MentorView::default() };
+        assert!(drawn(&view).contains("Times open 30 days ahead; later ones appear day by day."));
+        let by_hand = drawn(&MentorView { opens_ahead_days: None, ..view.clone() });
+        assert!(by_hand.contains("Any time that Ada opens within 180 days is shown here."), "{by_hand}");
+        let empty = drawn(&MentorView { days: Vec::new(), ..view });
+        assert!(!empty.contains("days ahead"), "{empty}");
     }
 
     #[test]

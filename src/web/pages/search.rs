@@ -375,7 +375,7 @@ fn nothing(view: &SearchView, answer: &AnswerView) -> Markup {
     let chosen = asked.chosen();
     html! {
         div.panel.nothing {
-            p { "Nobody’s profile comes close enough for us to recommend them. That is about this program, not about your question." }
+            p { (why_nobody(chosen.len())) }
             ul {
                 li { "Try other words: name the problem, the customer or the kind of company." }
                 @if chosen.len() == 1 { li { a href=(asked.unfiltered().address()) { "Ask again without the filter" } } }
@@ -390,11 +390,24 @@ fn nothing(view: &SearchView, answer: &AnswerView) -> Markup {
         @if !answer.near_misses.is_empty() {
             section aria-labelledby="near-title" {
                 h2 #near-title { "Nearest, but not a fit" }
-                p.soft { "These scored low. They may still know someone who can help. Times are shown in " (view.zone) "." }
+                p.soft { "Something in their profiles touches your question, but too little to recommend them; the lines of each say what. They may still know someone who can help. Times are shown in " (view.zone) "." }
                 ol.results role="list" { @for found in &answer.near_misses { li { (card(found, true)) } } }
             }
         }
     }
+}
+
+/// Why an answer is empty: what was compared with the question, and that nothing met it.
+fn why_nobody(n_filters: usize) -> String {
+    let who = match n_filters {
+        0 => "every mentor of this program".to_owned(),
+        1 => "every mentor your filter leaves".to_owned(),
+        n => format!("every mentor your {n} filters leave"),
+    };
+    format!(
+        "We compared your question with the profile of {who}. None of them writes of this clearly enough for us to \
+         recommend them. Somebody may know about it all the same, and new mentors join."
+    )
 }
 
 /// "Fits" is said of those who score 50 or more; the others are near it.

@@ -7,11 +7,13 @@ use serde::Deserialize;
 
 use super::mentor::{CardView, DayView, MentorView, ReasonView, SignalView, SlotView, TagView};
 use super::moments::{day, hours, zone_label};
+use super::picker::FARTHEST_DAYS;
 use super::pieces::ProviderView;
 use super::search::{AnswerView, Asked, ChoiceView, Outcome, SearchView};
 use super::{home, mentor, search, signin};
 use crate::accounts;
 use crate::app::App;
+use crate::booking;
 use crate::booking::slots::{self, Slot};
 use crate::clock::Moment;
 use crate::config::Signup;
@@ -26,9 +28,6 @@ use crate::web::extract::{Form, Id, Query};
 use crate::web::identity::{self, SignedIn, Visitor};
 use crate::web::layout::{Frame, Viewer, When};
 use crate::web::next;
-
-/// How far ahead the picker of times looks, in days: the farthest that a booking window can reach.
-const PICKER_DAYS: i64 = 180;
 
 /// Values offered for each filter: the most common ones.
 const CHOICES: usize = 24;
@@ -302,11 +301,13 @@ pub async fn mentor(
         .ok_or_else(|| Error::not_found("mentor_unknown", "This mentor is not here, or no longer."))?;
     // The very slots that booking would give, not the roster's.
     let read = app.db.read(move |tx| {
-        let Some(mentor) = mentors::mentor(tx, id)? else { return Ok((false, false, Vec::new())) };
-        let open = slots::bookable(tx, mentor.number, Some(user), tx.now(), tx.now().plus_days(PICKER_DAYS))?;
-        Ok((mentor.user == user, mentor.profile.visibility == Visibility::Limited, open))
+        let Some(mentor) = mentors::mentor(tx, id)? else { return Ok((false, false, None, Vec::new())) };
+        let open = slots::bookable(tx, mentor.number, Some(user), tx.now(), tx.now().plus_days(FARTHEST_DAYS))?;
+        let weekly = booking::hours::hours(tx, mentor.number)?;
+        let ahead = (!weekly.rules.is_empty()).then_some(weekly.window_days);
+        Ok((mentor.user == user, mentor.profile.visibility == Visibility::Limited, ahead, open))
     });
-    let (is_own, answers_requests, open) = read.await?;
+    let (is_own, answers_requests, opens_ahead_days, open) = read.await?;
     let viewer_zone = super::booking::chosen_zone(&query.tz, &caller);
     let view = MentorView {
         id: id.to_string(),
@@ -323,6 +324,7 @@ pub async fn mentor(
         zone: card.timezone.clone(),
         local_now: when(now, &card.timezone, "%H:%M"),
         days: days(&open, &viewer_zone),
+        opens_ahead_days,
         chosen_day: query.day,
         zone_label: zone_label(&viewer_zone, now),
         is_own,

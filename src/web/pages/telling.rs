@@ -124,7 +124,8 @@ async fn hook_page(app: &App, caller: &Caller, id: HookId, before: Option<i64>) 
 
 fn hook_drawn(app: &App, caller: &Caller, view: &HookPage) -> Markup {
     let viewer = identity::as_viewer(&caller.user);
-    drawing::render_hook(&frame(app, "A webhook", PAGE, Some(&viewer)), view, app.config.hooks.allow_private)
+    let title = drawing::title(&view.hook.url);
+    drawing::render_hook(&frame(app, &title, PAGE, Some(&viewer)), view, app.config.hooks.allow_private)
 }
 
 fn back_to(id: HookId, done: &str) -> Response {
