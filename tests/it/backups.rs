@@ -301,12 +301,12 @@ async fn a_backup_that_fails_is_shown_and_told_once() {
     });
     let cookie = house.sign_in("admin@elsewhere.example", Role::Admin).await;
     let letters = || house.letters().into_iter().filter(|it| it.subject.contains("backup")).count();
-    let standing = async || house.get("/readyz", None).await.json()["components"]["backup"].clone();
+    let standing = async || house.readiness().await.json()["components"]["backup"].clone();
     house.app.backups.round(&NEVER);
     let failing = standing().await;
     assert_eq!((letters(), &failing["status"]), (1, &json!("warn")));
     assert!(failing["says"].as_str().is_some_and(|it| it.contains("fail")), "{failing}");
-    assert_eq!(house.get("/readyz", None).await.status, 200, "a warning, no more");
+    assert_eq!(house.readiness().await.status, 200, "a warning, no more");
     let page = house.get("/admin", Some(&cookie)).await.text();
     assert!(page.contains("Backups have failed since") && page.contains("backup.also_to"), "{page}");
     assert!(!page.contains("not-mounted"), "pages hold no path");

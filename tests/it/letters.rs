@@ -175,7 +175,7 @@ async fn a_refusal_for_good_is_given_up_on_at_once_until_staff_try_again() {
         "{reasons:?}"
     );
     assert!(reasons[0].contains("refused the letter") && reasons[0].contains("spam"), "{reasons:?}");
-    let ready = house.get("/readyz", None).await.json();
+    let ready = house.readiness().await.json();
     assert_eq!(
         ready["components"]["mail"],
         json!({ "status": "warn", "says": "Letters given up on: 2.", "way": "smtp", "queued": 0, "dead": 2 })
@@ -192,7 +192,7 @@ async fn a_refusal_for_good_is_given_up_on_at_once_until_staff_try_again() {
     assert_eq!((unknown.status, unknown.code().as_str()), (StatusCode::NOT_FOUND, "letter_unknown"));
     house.work();
     assert_eq!(server.arrived().len(), 2);
-    assert_eq!(house.get("/readyz", None).await.json()["components"]["mail"]["status"], "ok");
+    assert_eq!(house.readiness().await.json()["components"]["mail"]["status"], "ok");
 }
 
 #[test]

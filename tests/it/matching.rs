@@ -243,7 +243,7 @@ async fn mentors_are_listed_by_name_a_page_at_a_time() {
 #[tokio::test]
 async fn readiness_names_its_parts() {
     let (house, _) = filled().await;
-    let answer = house.get("/readyz", None).await;
+    let answer = house.readiness().await;
     assert_eq!(answer.status, 200);
     let body = answer.json();
     assert_eq!(body["components"]["roster"]["mentors"], 4);

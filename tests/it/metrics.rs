@@ -162,16 +162,16 @@ async fn the_dashboard_asks_only_for_what_is_exported() {
 #[tokio::test]
 async fn readiness_warns_without_failing() {
     let house = TestApp::new();
-    let answer = house.get("/readyz", None).await;
+    let answer = house.readiness().await;
     assert_eq!((answer.status, &answer.json()["status"]), (StatusCode::OK, &json!("ready")));
     let workers = answer.json()["components"]["workers"].clone();
     assert_eq!((&workers["status"], &workers["running"]), (&json!("warn"), &json!(0)), "a test does its own work");
     let duty = house.app.db.meters().on_duty("postman");
-    let answer = house.get("/readyz", None).await;
+    let answer = house.readiness().await;
     assert_eq!(answer.json()["components"]["workers"], json!({ "status": "ok", "running": 1 }));
     assert_eq!(answer.json()["components"]["disk"]["freeBytes"].as_u64().map(|it| it > 0), Some(true));
     drop(duty);
-    let answer = house.get("/readyz", None).await;
+    let answer = house.readiness().await;
     assert_eq!((answer.status, &answer.json()["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("failing")));
     assert_eq!(answer.json()["components"]["workers"]["status"], "fail", "it died");
 }

@@ -135,6 +135,12 @@ impl TestApp {
         self.send(request("GET", path, cookie).body(Body::empty()).expect("a request")).await
     }
 
+    /// How its parts stand, as a program on its own machine is told.
+    pub async fn readiness(&self) -> Answer {
+        let request = Request::builder().uri("/readyz").header(header::HOST, "localhost");
+        self.send(request.body(Body::empty()).expect("a request")).await
+    }
+
     pub async fn post(&self, path: &str, cookie: Option<&str>, body: &Value) -> Answer {
         self.post_raw(path, cookie, "application/json", body.to_string().into_bytes()).await
     }
