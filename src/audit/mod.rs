@@ -5,6 +5,8 @@
 mod holdings;
 mod store;
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -129,6 +131,17 @@ pub fn last_entry(tx: &Tx<'_>) -> Result<i64> {
 /// Internal, where SQLite cannot.
 pub fn kinds(tx: &Tx<'_>) -> Result<Vec<String>> {
     store::kinds(tx)
+}
+
+/// What those people are called today whom these entries are about, by the id in the entry. Who is not there any
+/// more, and what is no person, has no name.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn names(tx: &Tx<'_>, events: &[Event]) -> Result<HashMap<String, String>> {
+    let of_people = events.iter().filter(|event| matches!(event.entity.as_str(), "user" | "mentor" | "mentee"));
+    let ids: Vec<&str> = of_people.map(|event| event.entity_id.as_str()).collect();
+    store::names(tx, &Value::from(ids).to_string())
 }
 
 /// The entries as a CSV file that a spreadsheet opens without running anything in it.

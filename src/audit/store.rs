@@ -1,5 +1,7 @@
 //! The SQL of the audit log.
 
+use std::collections::HashMap;
+
 use rusqlite::{Row, named_params};
 
 use super::{Actor, Entry, Event, Filter};
@@ -45,6 +47,13 @@ fn event_row(row: &Row<'_>) -> rusqlite::Result<Event> {
         // The schema lets only JSON in.
         change: serde_json::from_str(&props).unwrap_or_default(),
     })
+}
+
+/// What people are called today, by the id of their account or of either profile.
+pub(super) fn names(tx: &Tx<'_>, ids: &str) -> Result<HashMap<String, String>> {
+    let mut statement = tx.prepare_cached(include_str!("sql/names.sql"))?;
+    let rows = statement.query_map(named_params! { ":ids": ids }, |row| Ok((row.get("id")?, row.get("name")?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 pub(super) fn entries_after(tx: &Tx<'_>, seq: i64, limit: u32) -> Result<Vec<Event>> {

@@ -90,6 +90,8 @@ async fn a_refused_delivery_is_taken_in_once_its_reason_is_gone() {
     let again = house.post(&format!("/admin/sync/{id}/replay"), Some(&pm), &json!({})).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
     assert!(again.text().contains("It was refused again: That e-mail address"), "{}", again.text());
+    let page = house.get("/admin/sync", Some(&pm)).await.text();
+    assert!(page.contains("The address is that of <a href=\"/admin/mentors?q=ada%40example.org\">"), "{page}");
     deliver(&house, &record("old", json!({ "Email": "another@example.org" }))).await;
     let again = house.post(&format!("/api/admin/sync/{id}/replay"), Some(&pm), &json!({})).await;
     assert_eq!((again.status, &again.json()["changed"]), (StatusCode::OK, &json!(true)), "{}", again.text());

@@ -100,7 +100,12 @@ async fn many_are_changed_at_once_and_put_back() {
         let before = count(&house, "select count(*) from mentors where visibility = 'private'");
         let form = [("deed", deed), more, ("id", &ada), ("id", &el), ("id", &ada), ("next", "/admin/mentors?q=a")];
         let answer = submit(&house, Some(&pm), "/admin/mentors/bulk", &form).await;
-        shows(&answer, StatusCode::OK, &["2 mentors: ", "Undo this", "href=\"/admin/mentors?q=a\""]);
+        let named = ["<bdi>ada", "<bdi>el"];
+        shows(
+            &answer,
+            StatusCode::OK,
+            &[&["2 mentors: ", "Undo this", "href=\"/admin/mentors?q=a\""], &named[..]].concat(),
+        );
         assert_eq!(count(&house, sql), 2, "{deed}");
         let again = submit(&house, Some(&pm), "/admin/mentors/bulk", &form).await;
         shows(&again, StatusCode::OK, &["0 mentors: ", "2 mentors needed no change"]);
@@ -112,7 +117,9 @@ async fn many_are_changed_at_once_and_put_back() {
             .filter_map(|rest| Some((rest.split('"').next()?, rest.split("value=\"").nth(1)?.split('"').next()?)))
             .collect();
         let answer = submit(&house, Some(&pm), "/admin/mentors/bulk/undo", &undo).await;
-        shows(&answer, StatusCode::OK, &["Undone: 2 mentors as before"]);
+        shows(&answer, StatusCode::OK, &["Undone: 2 mentors as before", named[0], named[1]]);
+        let log = house.get("/admin/audit?kind=mentor", Some(&pm.cookie)).await;
+        shows(&log, StatusCode::OK, &["</bdi></a><span class=\"unseen\"> (mentor)", named[0], named[1]]);
         assert_eq!(count(&house, sql), 0, "{deed}");
         assert_eq!(count(&house, "select count(*) from mentors where visibility = 'private'"), before, "{deed}");
         let twice = submit(&house, Some(&pm), "/admin/mentors/bulk/undo", &undo).await;

@@ -183,8 +183,9 @@ fn window_end(tx: &Tx<'_>, hours: &Hours) -> Moment {
     tx.now().plus_days(i64::from(hours.window_days))
 }
 
-/// The sessions that the hours want from now to the end of the window.
-fn wanted(tx: &Tx<'_>, hours: &Hours) -> Vec<(Moment, Moment)> {
+/// The sessions that the hours want from now to the end of the window, as (start, end), rising. Where a slot lies
+/// already, theirs is not made.
+pub fn wanted(tx: &Tx<'_>, hours: &Hours) -> Vec<(Moment, Moment)> {
     let exceptions = hours.exceptions.iter().cloned().collect();
     expand(&plan(hours, &exceptions), tx.now().plus_seconds(1), window_end(tx, hours))
 }

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::intake::describe;
 use super::mapping::Mapping;
 use super::{Applied, MentorRecord, airtable, apply, check};
+use crate::accounts::{self, User};
 use crate::audit::Actor;
 use crate::clock::Moment;
 use crate::db::Tx;
@@ -286,6 +287,17 @@ pub fn unsigned(tx: &Tx<'_>, source: Source, n: u32) -> Result<()> {
 /// Internal, where SQLite cannot.
 pub fn log(tx: &Tx<'_>, filter: &Filter, before_id: Option<i64>, limit: u32) -> Result<Vec<Logged>> {
     store::log(tx, filter, before_id, limit)
+}
+
+/// Who has the address that a delivery says, where its bytes are kept: for staff, whom a refusal sends looking.
+///
+/// # Errors
+/// Internal, where SQLite cannot.
+pub fn holder(tx: &Tx<'_>, mapping: &Mapping, id: i64) -> Result<Option<User>> {
+    let Some(Body::Kept(body)) = store::body(tx, id)? else { return Ok(None) };
+    let Ok(said) = Delivery::read(mapping, &body).said else { return Ok(None) };
+    let Some(email) = said.edit.email else { return Ok(None) };
+    accounts::user_by_email(tx, &email)
 }
 
 /// Takes a delivery in once more, as if it came now: it says what it said, over what is here.

@@ -50,10 +50,14 @@ pub struct DeliveryView {
     pub result: Outcome,
     /// Why it was refused.
     pub reason: Option<String>,
+    /// Who has the address that it says, and the page where they stand, if the viewer may open one.
+    pub holder: Option<(String, Option<String>)>,
     /// Fields that were left out.
     pub unknown_fields: Vec<String>,
-    /// Whether it can be taken in once more.
+    /// Whether taking it in once more can come out otherwise.
     pub can_replay: bool,
+    /// What has to be otherwise first, for one that was refused.
+    pub first: Option<&'static str>,
 }
 
 /// Draws the page.
@@ -188,6 +192,13 @@ fn row(delivery: &DeliveryView) -> Markup {
                     }
                 }
                 @if let Some(reason) = &delivery.reason { p.small { bdi { (reason) } } }
+                @if let Some((name, page)) = &delivery.holder {
+                    p.small {
+                        "The address is that of "
+                        @if let Some(page) = page { a href=(page) { bdi { (name) } } } @else { bdi { (name) } }
+                        "."
+                    }
+                }
                 @if !delivery.unknown_fields.is_empty() {
                     p.small { "Left out, as nobody knows them: " bdi { (delivery.unknown_fields.join(", ")) } "." }
                 }
@@ -203,6 +214,7 @@ fn replay(delivery: &DeliveryView) -> Markup {
         details.asks-first {
             summary { "Take in once more" span.unseen { " delivery " (delivery.id) } }
             form action={ "/admin/sync/" (delivery.id) "/replay" } method="post" {
+                @if let Some(first) = delivery.first { p.small { (first) } }
                 p.small { "What it said is written over what is there now." }
                 button type="submit" { "Take in" }
             }
@@ -232,17 +244,25 @@ mod tests {
             mentor: None,
             result,
             reason: Some("Email must be <b>".into()),
+            holder: Some(("<i>Bo".into(), Some("/admin/mentors?q=bo".into()))),
             unknown_fields: vec!["Shoe <size>".into()],
             can_replay: true,
+            first: Some("Only once <x>."),
         }
     }
 
     #[test]
     fn a_refused_delivery_says_why_and_what_was_sent_is_text() {
         let shown = drawn(&SyncView { deliveries: vec![delivery(Outcome::Refused)], ..SyncView::default() });
-        for words in
-            ["Refused</span>", "Email must be &lt;b&gt;", "Shoe &lt;size&gt;", "rec&lt;1&gt;", "/admin/sync/7/replay"]
-        {
+        for words in [
+            "Refused</span>",
+            "Only once &lt;x&gt;.",
+            "href=\"/admin/mentors?q=bo\"><bdi>&lt;i&gt;Bo",
+            "Email must be &lt;b&gt;",
+            "Shoe &lt;size&gt;",
+            "rec&lt;1&gt;",
+            "/admin/sync/7/replay",
+        ] {
             assert!(shown.contains(words), "{words}: {shown}");
         }
         assert!(shown.contains("record=rec%3C1%3E"), "{shown}");

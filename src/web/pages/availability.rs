@@ -98,6 +98,8 @@ pub struct SlotRow {
     pub seats: (u32, u32),
     /// A place; empty where it is online.
     pub place: String,
+    /// What the weekly hours want at this very time and cannot have, as the single time is there: `10:00 to 10:45`.
+    pub instead_of: Vec<String>,
     /// Who has a seat: the session's id and the mentee's name.
     pub people: Vec<(String, String)>,
 }
@@ -279,6 +281,11 @@ fn row(view: &AvailabilityView, slot: &SlotRow) -> Markup {
                     @if taken == 0 { "free" } @else { (taken) " of " (all) " taken" }
                     @for (id, name) in &slot.people { ", " a href={ "/sessions/" (id) } { (name) } }
                 }
+                @if !slot.instead_of.is_empty() {
+                    p.small {
+                        "Opened by hand, in place of what the weekly hours would have: " (slot.instead_of.join(", ")) "."
+                    }
+                }
             }
             @if taken == 0 {
                 (button(&action, "Remove", &slot.when.label))
@@ -331,5 +338,20 @@ fn why(view: &AvailabilityView) -> Markup {
                 button type="submit" { "Look" }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_time_says_which_weekly_ones_it_stands_in_for() {
+        let slot = SlotRow { id: "7".into(), seats: (0, 1), ..SlotRow::default() };
+        let drawn = |slot: &SlotRow| row(&AvailabilityView::default(), slot).into_string();
+        assert!(!drawn(&slot).contains("by hand"));
+        let instead_of = vec!["10:00 to 10:45".to_owned(), "11:00 to 11:45".to_owned()];
+        let shown = drawn(&SlotRow { instead_of, ..slot });
+        assert!(shown.contains("would have: 10:00 to 10:45, 11:00 to 11:45."), "{shown}");
     }
 }

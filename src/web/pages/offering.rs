@@ -13,7 +13,7 @@ use super::moments::{day, hours as clock_hours, stretch, zone, zone_label};
 use super::show::{frame, when};
 use crate::app::App;
 use crate::booking::hours::{self, Hours, Window, clock_time};
-use crate::booking::slots::{self, NewSlot};
+use crate::booking::slots::{self, NewSlot, Slot};
 use crate::booking::{self, Asker, Rules, SessionFilter, Status};
 use crate::clock::Moment;
 use crate::db::Tx;
@@ -107,9 +107,10 @@ async fn stored(app: &App, caller: &Caller, query: &PageQuery) -> Result<Option<
             is_everybodys: true,
             ..SessionFilter::default()
         };
-        Ok(Some((mentor, hours, ahead, booking::sessions(tx, &by, &of_mentor, MOST_SEATED)?)))
+        let wanted = hours::wanted(tx, &hours);
+        Ok(Some((mentor, hours, wanted, ahead, booking::sessions(tx, &by, &of_mentor, MOST_SEATED)?)))
     });
-    let Some((mentor, hours, ahead, seated)) = read.await? else { return Ok(None) };
+    let Some((mentor, hours, wanted, ahead, seated)) = read.await? else { return Ok(None) };
     let now = app.db.clock().now();
     let in_zone = mentor.timezone.as_str();
     let mut days: Vec<(crate::web::layout::When, Vec<SlotRow>)> = Vec::new();
@@ -118,6 +119,7 @@ async fn stored(app: &App, caller: &Caller, query: &PageQuery) -> Result<Option<
         let row = SlotRow {
             id: slot.id.to_string(),
             when: clock_hours(slot.starts_at, slot.ends_at, in_zone),
+            instead_of: if slot.is_from_hours { Vec::new() } else { kept_out(&slot, &wanted, in_zone) },
             seats: (slot.n_taken, slot.capacity),
             place: if slot.location == "virtual" { String::new() } else { slot.location },
             people: seated
@@ -142,6 +144,12 @@ async fn stored(app: &App, caller: &Caller, query: &PageQuery) -> Result<Option<
         why: asked_why(app, caller, query, &mentor).await?,
         ..hours_view(&hours)
     }))
+}
+
+/// The weekly times that are not there because this single one is.
+fn kept_out(slot: &Slot, wanted: &[(Moment, Moment)], in_zone: &str) -> Vec<String> {
+    let overlapping = wanted.iter().filter(|(starts, ends)| *starts < slot.ends_at && slot.starts_at < *ends);
+    overlapping.map(|(starts, ends)| clock_hours(*starts, *ends, in_zone).label).collect()
 }
 
 async fn asked_why(
@@ -207,7 +215,14 @@ pub async fn show(
     view.notice = match query.done.as_str() {
         "hours" => {
             let n_slots: usize = view.days.iter().map(|(_, slots)| slots.len()).sum();
-            Some(format!("Saved. {n_slots} times lie ahead in the next {LISTED_DAYS} days."))
+            let n_kept_out: usize =
+                view.days.iter().flat_map(|(_, slots)| slots).map(|slot| slot.instead_of.len()).sum();
+            let kept_out = match n_kept_out {
+                0 => String::new(),
+                1 => " 1 weekly time is left out, as a time opened by hand overlaps it: see below.".to_owned(),
+                n => format!(" {n} weekly times are left out, as times opened by hand overlap them: see below."),
+            };
+            Some(format!("Saved. {n_slots} times lie ahead in the next {LISTED_DAYS} days.{kept_out}"))
         }
         "opened" => Some("The time is open.".to_owned()),
         "removed" => Some("The time is no longer offered.".to_owned()),

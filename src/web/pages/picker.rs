@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn how_far_ahead_times_open_is_said() {
-        let view = MentorView { name: "Ada".into(), days: days(2), opens_ahead_days: Some(30), ..MentorView::default() };
+        let view =
+            MentorView { name: "Ada".into(), days: days(2), opens_ahead_days: Some(30), ..MentorView::default() };
         assert!(drawn(&view).contains("Times open 30 days ahead; later ones appear day by day."));
         let by_hand = drawn(&MentorView { opens_ahead_days: None, ..view.clone() });
         assert!(by_hand.contains("Any time that Ada opens within 180 days is shown here."), "{by_hand}");

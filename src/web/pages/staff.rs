@@ -1,6 +1,8 @@
 //! The handlers of the staff pages: how the program stands, people, the audit log, letters. Each
 //! calls the verb that its JSON twin under `api` calls.
 
+use std::collections::HashMap;
+
 use axum::extract::{RawQuery, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -277,7 +279,7 @@ async fn event_query(app: &App, asked: &admin_audit::Asked) -> Result<EventQuery
     })
 }
 
-fn event_view(event: Event, zone: &str) -> EventView {
+fn event_view(event: Event, zone: &str, names: &HashMap<String, String>) -> EventView {
     let named = event.actor.map(|id| {
         let id = id.to_string();
         (id.clone(), event.actor_name.clone().unwrap_or(id))
@@ -288,8 +290,8 @@ fn event_view(event: Event, zone: &str) -> EventView {
         address: event.address,
         kind: event.kind,
         entity: event.entity,
+        entity_name: names.get(&event.entity_id).cloned(),
         entity_id: event.entity_id,
-        entity_name: None,
         changes: admin_audit::changes(&event.change),
     }
 }
@@ -305,7 +307,9 @@ pub async fn audit_log(State(app): State<App>, Pm(caller): Pm, RawQuery(query): 
         |view: &AuditView| page(&app, &caller, "Audit log", "/admin/audit", |frame| admin_audit::render(frame, view));
     match event_page(&app, &ask).await {
         Ok(list) => {
-            view.events = list.items.into_iter().map(|event| event_view(event, &zone)).collect();
+            let items = list.items;
+            let (names, items) = app.db.read(move |tx| Ok((crate::audit::names(tx, &items)?, items))).await?;
+            view.events = items.into_iter().map(|event| event_view(event, &zone, &names)).collect();
             view.next_before = list.next_cursor;
             Ok(Html(draw(&view).into_string()).into_response())
         }
