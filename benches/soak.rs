@@ -107,7 +107,7 @@ fn main() {
         let step = if is_bench { Duration::from_secs(15) } else { Duration::from_secs(1) };
         capacity(&town, step).await;
         let capacity = capacity(&town, step).await;
-        println!("{capacity:.0} requests a second at most, {} of them at once", AT_ONCE);
+        println!("{capacity:.0} requests a second at most, {AT_ONCE} of them at once");
         let calm = phase(&town, "four fifths", capacity * 0.8, long, pid).await;
         let crowded = phase(&town, "twice as much", capacity * 2.0, over, pid).await;
         let after = phase(&town, "four fifths again", capacity * 0.8, step, pid).await;

@@ -46,7 +46,9 @@ impl Mounted {
             return None;
         }
         let mounted = Self(place.to_owned());
-        others.iter().for_each(|options| assert!(mount(options), "{options:?}"));
+        for options in others {
+            assert!(mount(options), "{options:?}");
+        }
         Some(mounted)
     }
 }
@@ -126,7 +128,7 @@ fn a_full_disk_refuses_what_would_be_written_and_nothing_else() {
     let mut bookers = Bookers::new(&town, &server);
     assert_eq!(bookers.book(&server).status, 201);
     let bees = "Keeps bees in the city and harvests their honey.";
-    assert_eq!(town.deliver(&server, "bea", bees).status, 200);
+    assert_eq!(Town::deliver(&server, "bea", bees).status, 200);
     until("the mentor is found", || finds(&server, &town, bees, "bea"));
 
     let filler = data.join("filler");
@@ -141,7 +143,7 @@ fn a_full_disk_refuses_what_would_be_written_and_nothing_else() {
     assert_eq!((refused.status, refused.code().as_str()), (503, "disk_full"), "{}", refused.body);
     assert!(refused.json()["error"].as_str().is_some_and(|it| it.contains("disk is full")), "{}", refused.body);
     assert!(refused.head.to_ascii_lowercase().contains("retry-after: "), "{}", refused.head);
-    let delivered = town.deliver(&server, "cleo", "Knows all about soap.");
+    let delivered = Town::deliver(&server, "cleo", "Knows all about soap.");
     assert_eq!((delivered.status, delivered.code().as_str()), (503, "disk_full"), "{}", delivered.body);
     // Questions that were never asked, and pages that read.
     for number in 0..20 {
@@ -160,7 +162,7 @@ fn a_full_disk_refuses_what_would_be_written_and_nothing_else() {
     assert_eq!(bookers.book(&server).code(), "disk_full");
     std::fs::remove_file(&filler).expect("removed");
     assert_eq!(bookers.book(&server).status, 201, "{}", tail(&town.log()));
-    assert_eq!(town.deliver(&server, "cleo", "Boils soap from olive oil in copper kettles.").status, 200);
+    assert_eq!(Town::deliver(&server, "cleo", "Boils soap from olive oil in copper kettles.").status, 200);
     until("the mentor is found", || finds(&server, &town, "soap from olive oil in copper kettles", "cleo"));
     bookers.check(&data);
 

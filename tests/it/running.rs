@@ -46,7 +46,7 @@ impl Answer {
 pub fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let others: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let others = headers.iter().fold(String::new(), |all, (name, value)| format!("{all}{name}: {value}\r\n"));
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{others}Connection: close\r\n\r\n{body}",
         body.len()

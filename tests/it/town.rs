@@ -99,7 +99,7 @@ impl Town {
     }
 
     /// Delivers a mentor's record, signed; whatever came back.
-    pub fn deliver(&self, server: &Running, record: &str, bio: &str) -> Answer {
+    pub fn deliver(server: &Running, record: &str, bio: &str) -> Answer {
         let fields = json!({ "Email": format!("{record}@example.org"), "Name": record, "Bio": bio });
         let body = json!({ "recordId": record, "fields": fields }).to_string();
         let signed = signature(SETTINGS[0].1, body.as_bytes());
