@@ -31,7 +31,7 @@ fn backup_after(sql: &str) -> (TempDir, PathBuf) {
 fn names(of: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(of).expect("readable");
     let names = entries.map(|it| it.expect("readable").file_name().to_string_lossy().into_owned());
-    names.filter(|name| !name.ends_with(".lock")).collect()
+    names.filter(|name| Path::new(name).extension().is_none_or(|ending| ending != "lock")).collect()
 }
 
 #[test]

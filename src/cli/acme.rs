@@ -2,7 +2,7 @@
 //! the data directory, renewed in time. While the authority cannot be reached, Tandem goes on and says why.
 
 use std::future::poll_fn;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -104,7 +104,7 @@ async fn follow(mut state: AcmeState<std::io::Error>, domains: String) {
     }
 }
 
-fn make_private(directory: &PathBuf) -> std::io::Result<()> {
+fn make_private(directory: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

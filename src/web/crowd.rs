@@ -60,13 +60,11 @@ pub(super) async fn wait(State(Turns(turns)): State<Turns>, request: Request, ne
         Ok(bytes) => Body::from(bytes),
         Err(refusal) => return refusal.into_response(),
     };
-    match tokio::time::timeout(PATIENCE, turns.acquire()).await {
-        Ok(Ok(_turn)) => next.run(Request::from_parts(parts, body)).await,
-        _ => {
-            let refusal = Error::busy("busy", "Very many are asking just now. Please try again in a moment.");
-            Refusal(refusal).into_response()
-        }
+    if let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, turns.acquire()).await {
+        return next.run(Request::from_parts(parts, body)).await;
     }
+    let refusal = Error::busy("busy", "Very many are asking just now. Please try again in a moment.");
+    Refusal(refusal).into_response()
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ async fn a_head_that_is_too_large_is_refused() {
     drop(write!(large, "GET / HTTP/1.1\r\nHost: x\r\nX-Large: {}\r\n\r\n", "x".repeat(64 * 1024)));
     let told = last_words(large);
     assert!(told.is_empty() || told.starts_with("HTTP/1.1 431"), "{told}");
-    let many: String = (0..300).map(|number| format!("X-{number}: x\r\n")).collect();
+    let many = "X-Many: x\r\n".repeat(300);
     let told = last_words(house.sent(&format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n")));
     assert!(told.starts_with("HTTP/1.1 431"), "{told}");
     assert!(house.answers());
