@@ -97,7 +97,7 @@ pub const MOST_FOR_CONTEXT: f64 = 100.0 * CONTEXT_WEIGHT;
 
 /// The gate that keeps everyday questions out: where on the line from everyday to mentoring it
 /// half opens, how soon, and how much a fitting profile or tag helps it open.
-const GATE_HALF: f64 = 0.09;
+const GATE_HALF: f64 = 0.17;
 const GATE_WIDTH: f64 = 0.045;
 const GATE_PROFILE: f64 = 0.25;
 const GATE_TAG: f64 = 0.25;
