@@ -26,7 +26,7 @@ const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mail_serv
 const OWN_KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mail_server.key.pem");
 
 /// How long a test waits for what must come.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn versions() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
