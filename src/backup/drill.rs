@@ -51,9 +51,8 @@ pub(super) fn run(file: &Path, data: &Path, clock: &Clock, embedder: &Arc<Embedd
         }
     }
     let ranking = matcher.rank(&Ask::check(Question { query: QUESTION.to_owned(), ..Question::default() })?)?;
-    // Whoever waits for their vectors cannot be among the answers yet.
-    let n_askable = matcher.n_visible().saturating_sub(matcher.n_waiting());
-    if n_askable > 0 && ranking.matches.is_empty() && ranking.near_misses.is_empty() {
+    // Whoever waits for their vectors cannot be among the answers yet, and whose profile says nothing never is.
+    if matcher.parts().n_units > 0 && ranking.matches.is_empty() && ranking.near_misses.is_empty() {
         return Err(Error::operator("drill_failed", "The restored backup answers no question."));
     }
     Ok(())

@@ -263,7 +263,7 @@ async fn a_job_that_always_fails_is_counted_given_up_on_and_in_nobodys_way() {
     let cookie = house.sign_in("mia@example.org", Role::Mentee).await;
     let answer = house.ask(&cookie, json!({ "query": "How do I price a pilot?" })).await;
     assert_eq!((&answer["degraded"], &answer["matches"][0]["name"]), (&json!([]), &json!("ada")), "others go on");
-    let jobs = house.get("/readyz", None).await.json()["components"]["jobs"].clone();
+    let jobs = house.readiness().await.json()["components"]["jobs"].clone();
     assert!(jobs["status"] == "warn" && jobs["says"] == "Jobs given up on: 1.", "{jobs}");
     let dead = house.app.db.read_here(|tx| jobs::dead(tx, 10)).expect("listed");
     assert!(dead[0].key == "no number" && dead[0].last_error.contains("reading a job's key"), "{dead:?}");

@@ -83,7 +83,7 @@ fn bests(matches: &[Value]) -> Vec<&str> {
 }
 
 async fn vectors_part(house: &TestApp) -> Value {
-    let answer = house.get("/readyz", None).await;
+    let answer = house.readiness().await;
     assert_eq!(answer.status, 200, "a warning is no reason to be sent nobody");
     answer.json()["components"]["vectors"].clone()
 }
@@ -125,7 +125,8 @@ async fn an_earlier_models_directory_answers_at_once_says_so_and_ends_on_this_mo
     assert_eq!(bests(&first), ["ada", "cy", "bo", "di"]);
     assert_ne!(first, before, "by other vectors than this model's");
     let answer = house.ask(&cookie, json!({ "query": "drone permits" })).await;
-    assert_eq!(answer["degraded"], json!(["semantic"]));
+    // The keyword index may still be on its way too.
+    assert!(answer["degraded"].as_array().is_some_and(|parts| parts.contains(&json!("semantic"))), "{answer}");
     let part = vectors_part(&house).await;
     let n_passages = part["passages"].as_u64().expect("counted");
     assert_eq!((part["status"].as_str(), part["renewed"].as_u64()), (Some("warn"), Some(0)), "{part}");
