@@ -6,7 +6,7 @@ use tandem::matching::Embedder;
 const TEXTS: [(&str, &str); 3] = [
     ("short", "price a pilot"),
     ("medium", "How should a first-time manager give feedback to engineers who used to be her peers, and how often?"),
-    ("long", include_str!("../models/catalogue/README.md")),
+    ("long", include_str!("../models/training/README.md")),
 ];
 
 fn main() {
