@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--general", type=int, default=24, help="general sentences a step")
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--frozen", type=int, default=0, help="lowest layers that stay as they are")
-    parser.add_argument("--alpha", type=float, nargs="+", default=[0.8], help="share of the tuned weights in the mean")
+    parser.add_argument("--alpha", type=float, nargs="+", default=[1.0], help="share of the tuned weights in the mean")
     parser.add_argument("--tags", type=float, default=0.35)
     parser.add_argument("--whole", type=float, default=0.1)
     parser.add_argument("--needs", type=float, default=0.15)

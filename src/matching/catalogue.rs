@@ -1,4 +1,4 @@
-//! What people say against what mentors call it: 225 concepts with their vectors, shipped with the
+//! What people say against what mentors call it: some 570 concepts with their vectors, shipped with the
 //! model (`models/catalogue.py` makes them). A question's vector is drawn towards the words that
 //! mentors use for it; how near the nearest concepts are says how near anything is; and one
 //! direction tells mentoring from everyday talk. Pure.
