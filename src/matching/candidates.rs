@@ -190,12 +190,12 @@ impl<'a> Scales<'a> {
     }
 
     /// Which of a mentor's tags the question's words cover, by their places.
-    pub(super) fn covered_tags(&self, mentor: u32) -> Vec<usize> {
+    pub(super) fn covered_tags(&mut self, mentor: u32) -> Vec<usize> {
         self.meeting.covered_tags(mentor)
     }
 
     /// The evidence that makes relevance, cosines of the profile and of its tags given.
-    fn judged_by(&self, mentor: u32, [best, second, whole]: [f32; 3], [tag, second_tag]: [f32; 2]) -> Evidence {
+    fn judged_by(&mut self, mentor: u32, [best, second, whole]: [f32; 3], [tag, second_tag]: [f32; 2]) -> Evidence {
         let worded = self.meeting.with(mentor);
         let named = if self.understood.question.is_naming {
             self.live.roster.card(mentor).map_or(0.0, |card| self.understood.named.fit(card))

@@ -62,8 +62,6 @@ pub struct Lexicon {
     tags: HashMap<Box<str>, u32>,
     /// For each tag its different stems.
     tag_stems: Vec<Box<[u32]>>,
-    /// By stem: the tags that hold it, used or not.
-    tags_with_stem: HashMap<u32, Vec<u32>>,
     words: HashMap<Box<str>, u32>,
     n_mentors_with_word: Vec<u32>,
     bags: Vec<Option<Bag>>,
@@ -196,11 +194,7 @@ impl Lexicon {
         let mut stems: Vec<u32> = terms.map(|term| self.stem_id(&term.stem)).collect();
         stems.sort_unstable();
         stems.dedup();
-        let number = id(&mut self.tags, &mut self.tag_stems, tag, stems.clone().into());
-        for stem in stems {
-            self.tags_with_stem.entry(stem).or_default().push(number);
-        }
-        number
+        id(&mut self.tags, &mut self.tag_stems, tag, stems.into())
     }
 
     fn stem_id(&mut self, stem: &str) -> u32 {
@@ -251,14 +245,14 @@ impl Lexicon {
                 }
             }
         }
-        // Only tags that share a stem with the question are looked at: the others lie all over memory, which the model's
-        // work has pushed out of the caches.
-        let mass = asked.iter().map(|it| it.rarity).sum();
-        let mut tags = vec![Covered::default(); self.tag_stems.len()];
-        for tag in asked.iter().filter_map(|it| self.tags_with_stem.get(&it.id?)).flatten() {
-            tags[*tag as usize] = self.covered(*tag, asked, mass);
+        Meeting {
+            lexicon: self,
+            asked,
+            mass: asked.iter().map(|it| it.rarity).sum(),
+            is_everybody,
+            bm25,
+            tags: vec![None; self.tag_stems.len()],
         }
-        Meeting { lexicon: self, asked, is_everybody, bm25, tags }
     }
 
     fn postings_of(&self, asked: &Asked) -> &[Posting] {
@@ -279,6 +273,7 @@ impl Lexicon {
         let tag = &self.tag_stems[tag as usize];
         let covers = |stem: &u32| asked.iter().find(|asked| asked.id == Some(*stem));
         let covered: f32 = tag.iter().filter_map(covers).map(|asked| asked.rarity).sum();
+        // Most tags share nothing with a question: those cost no logarithm.
         if covered > 0.0 {
             let all: f32 = tag.iter().map(|stem| self.rarity(*stem)).sum();
             Covered { share: covered / all, exactness: covered / all * covered / mass }
@@ -332,21 +327,22 @@ struct Covered {
 pub struct Meeting<'a> {
     lexicon: &'a Lexicon,
     asked: &'a [Asked],
+    mass: f32,
     is_everybody: bool,
     /// By mentor, where everybody's are computed.
     bm25: Vec<f32>,
-    /// By tag.
-    tags: Vec<Covered>,
+    /// By tag, computed when it is first looked at.
+    tags: Vec<Option<Covered>>,
 }
 
 impl Meeting<'_> {
     /// How they meet one mentor's.
-    pub fn with(&self, mentor: u32) -> Worded {
+    pub fn with(&mut self, mentor: u32) -> Worded {
         let bm25 = self.bm25(mentor);
         let mut worded = Worded { bm25, ..Worded::default() };
         if bm25 > 0.0 {
             for tag in self.lexicon.tags(mentor) {
-                let covered = self.tags[*tag as usize];
+                let covered = self.covered(*tag);
                 worded.coverage = worded.coverage.max(covered.share);
                 worded.exactness = worded.exactness.max(covered.exactness);
             }
@@ -354,10 +350,14 @@ impl Meeting<'_> {
         worded
     }
 
+    fn covered(&mut self, tag: u32) -> Covered {
+        *self.tags[tag as usize].get_or_insert_with(|| self.lexicon.covered(tag, self.asked, self.mass))
+    }
+
     /// The tags of a mentor that the question covers in part at least, by their places.
-    pub fn covered_tags(&self, mentor: u32) -> Vec<usize> {
+    pub fn covered_tags(&mut self, mentor: u32) -> Vec<usize> {
         let tags = self.lexicon.tags(mentor).iter().enumerate();
-        tags.filter(|(_, tag)| self.tags[**tag as usize].share > 0.0).map(|(place, _)| place).collect()
+        tags.filter(|(_, tag)| self.covered(**tag).share > 0.0).map(|(place, _)| place).collect()
     }
 
     /// The BM25 score of a mentor; 0 where they share no stem.
