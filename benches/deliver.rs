@@ -12,6 +12,7 @@ use sha2::Sha256;
 use tandem::app::App;
 use tandem::clock::Clock;
 use tandem::config::Config;
+use tandem::hex::hex;
 use tandem::matching::Ask;
 use tower::ServiceExt;
 
@@ -87,11 +88,7 @@ fn main() {
 async fn post(app: &App, payload: &Value) -> bool {
     let body = payload.to_string();
     let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do").chain_update(&body);
-    let signature: String = mac.finalize().into_bytes().iter().fold(String::new(), |mut text, byte| {
-        use std::fmt::Write;
-        write!(text, "{byte:02x}").expect("text grows");
-        text
-    });
+    let signature = hex(&mac.finalize().into_bytes());
     let request = Request::post("/api/webhooks/airtable")
         .header("content-type", "application/json")
         .header("x-airtable-signature", signature)

@@ -5,7 +5,6 @@
 //! at twice as much anything but 503 with `Retry-After` is added. `TANDEM_SOAK_BINARY` names another program to load.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +23,7 @@ use tandem::booking::Asker;
 use tandem::booking::slots::{self, NewSlot};
 use tandem::clock::Clock;
 use tandem::config::Config;
+use tandem::hex::hex;
 use tandem::ids::UserId;
 use tandem::mentors::{self, Mentor};
 use tandem::worker;
@@ -337,10 +337,7 @@ impl Town {
 
 fn signature(body: &str) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do").chain_update(body);
-    mac.finalize().into_bytes().iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("text grows");
-        text
-    })
+    hex(&mac.finalize().into_bytes())
 }
 
 /// Visitors while it is measured how much it takes: each comes back as soon as it was answered.

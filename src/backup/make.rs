@@ -108,18 +108,9 @@ pub(super) fn keys(data: &Path) -> Result<Vec<String>> {
 /// The directory's own place for backups, without what a backup that was cut off left there.
 fn own_folder(data: &Path) -> Result<PathBuf> {
     let place = folder(data);
-    make_private(&place).map_err(|cause| files::refusal("The place for the backups", cause))?;
+    files::make_private(&place).map_err(|cause| files::refusal("The place for the backups", cause))?;
     files::sweep(&place, files::UNFINISHED).map_err(|cause| files::refusal("The place for the backups", cause))?;
     Ok(place)
-}
-
-/// Makes a directory that only its owner may look into; one that is there stays as it is.
-pub(super) fn make_private(directory: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }
 
 /// `tandem-1a2b3c4d-20300304T090000Z.tar.zst`; where that is taken, with a number. The first part tells programs that

@@ -181,8 +181,7 @@ impl Backups {
         if last.as_ref().is_some_and(|last| last.at <= now && now < last.at.plus_days(days(last))) {
             return Ok(());
         }
-        let newest = make::list(&folder(self.data()), &id).ok().and_then(|mut all| all.pop());
-        let Some((_, file)) = newest else { return Ok(()) };
+        let Some((_, file)) = listed(self.data(), &id)?.pop() else { return Ok(()) };
         let reason = match drill::run(&file, self.data(), self.db.clock(), &self.embedder, halt) {
             Ok(()) => None,
             Err(refusal) if ["backup_running", "stopping"].contains(&refusal.code) => return Ok(()),
@@ -365,12 +364,17 @@ pub fn is_overdue(settings: &config::Backup, last_at: Moment, now: Moment) -> bo
 
 /// The database remembers the server's, the place holds the command's too.
 fn newest(tx: &Tx<'_>, data: &Path, record: &Record) -> Result<Option<Moment>> {
-    let found = match make::list(&folder(data), &hex(&tx.database_id()?)) {
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        listed => listed.or_internal("listing the backups")?,
-    };
+    let found = listed(data, &hex(&tx.database_id()?))?;
     let all = found.into_iter().map(|(made_at, _)| made_at).chain(record.last_at);
     Ok(all.filter(|made_at| *made_at <= tx.now()).max())
+}
+
+/// The backups of this database in its data directory, oldest first.
+fn listed(data: &Path, id: &str) -> Result<Vec<(Moment, PathBuf)>> {
+    match make::list(&folder(data), id) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.or_internal("listing the backups"),
+    }
 }
 
 fn record(tx: &Tx<'_>) -> Result<Record> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::archive::Archive;
-use super::make::{keys, make_private};
+use super::make::keys;
 use super::manifest::{Manifest, unfit};
 use super::snapshot;
 use crate::audit::{self, Actor, Entry};
@@ -83,7 +83,7 @@ pub fn restore(file: &Path, data: &Path, is_replacing: bool, clock: &Clock) -> R
 /// rows that the manifest counts, and by opening it as a server would. Indexes are left out: they are made from these
 /// rows at the next start, and making them here would cost a running server its memory twice.
 pub(super) fn rehearse(archive: &Archive, into: &Path, clock: &Clock) -> Result<Census> {
-    make_private(into).map_err(|cause| files::refusal("The restored data", cause))?;
+    files::make_private(into).map_err(|cause| files::refusal("The restored data", cause))?;
     archive.unpack(into)?;
     // Before anything is asked of it that could run what somebody else has put in.
     ours::check(&into.join(DATABASE)).map_err(|refusal| match refusal.code {
@@ -167,7 +167,7 @@ pub(super) fn make_aside(data: &Path, what: &str, clock: &Clock) -> std::io::Res
         path = data.join(format!("{stem}-{number}"));
         number += 1;
     }
-    make_private(&path)?;
+    files::make_private(&path)?;
     Ok(path)
 }
 

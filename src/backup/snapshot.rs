@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::make::make_private;
 use super::restore::make_aside;
 use crate::audit::{self, Actor, Entry};
 use crate::clock::{Clock, Moment};
@@ -44,7 +43,7 @@ pub struct Recovered {
 pub(super) fn take(data: &Path, clock: &Clock, halt: &AtomicBool) -> Result<Census> {
     let refusal = |cause| files::refusal("The snapshot", cause);
     let place = data.join(SNAPSHOT);
-    make_private(&place).map_err(refusal)?;
+    files::make_private(&place).map_err(refusal)?;
     files::sweep(&place, files::UNFINISHED).map_err(refusal)?;
     let made_at = clock.now();
     let partial = place.join(format!("{}snapshot", files::UNFINISHED));

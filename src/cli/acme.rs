@@ -16,6 +16,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Acme, Config};
+use crate::db::files;
 use crate::error::{Error, OrInternal, Result};
 
 /// What the authority speaks when it looks whether a name is ours.
@@ -31,7 +32,7 @@ const PLACE: &str = "acme";
 pub(super) fn acceptor(config: &Config) -> Result<TlsAcceptor> {
     let settings = &config.tls.acme;
     let place = config.data_dir.join(PLACE);
-    make_private(&place).map_err(|cause| {
+    files::make_private(&place).map_err(|cause| {
         let problem = format!("{} cannot be made: certificates are kept there.", place.display());
         Error::operator("directory_unusable", problem).because(cause)
     })?;
@@ -102,12 +103,4 @@ async fn follow(mut state: AcmeState<std::io::Error>, domains: String) {
             }
         }
     }
-}
-
-fn make_private(directory: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }

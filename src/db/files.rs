@@ -31,6 +31,18 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Makes a directory, and what leads to it, that only its owner may look into; one that is there stays as it is.
+///
+/// # Errors
+/// What the machine says.
+pub fn make_private(directory: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
 /// Makes the names in a directory durable.
 ///
 /// # Errors

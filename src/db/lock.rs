@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
+use super::files;
 use crate::error::{Error, Result};
 
 /// What a process holds of a data directory.
@@ -29,7 +30,8 @@ impl DirectoryLock {
     /// # Errors
     /// `directory_locked` naming the process that holds it; `directory_unusable` where it cannot be written.
     pub fn take(directory: &Path, command: &str) -> Result<Self> {
-        create(directory).map_err(|cause| unusable(directory, cause))?;
+        // Letters, profiles and password hashes live here: a directory made anew is its owner's alone.
+        files::make_private(directory).map_err(|cause| unusable(directory, cause))?;
         Self::hold(directory, command, Hold::Directory)
     }
 
@@ -95,14 +97,4 @@ fn unusable(directory: &Path, cause: std::io::Error) -> Error {
     };
     Error::operator("directory_unusable", format!("The data directory {} cannot be used{hint}.", directory.display()))
         .because(cause)
-}
-
-/// Letters, profiles and password hashes live here: a directory made anew is its owner's alone.
-/// One that was there keeps the mode it was given.
-fn create(directory: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }

@@ -85,8 +85,8 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     // A confirmed booking is a promise: it must survive a power cut.
     connection.pragma_update(None, "synchronous", "full")?;
     // What is erased is written over with zeros: a person who is gone is not to be found in the file's free pages. Not
-    // `fast`, which leaves the free pages as they are, where long texts lie.It costs a booking's
-    // writes some hundredths of a millisecond, which the flush to the disk that follows hides.
+    // `fast`, which leaves the free pages as they are, where long texts lie. It costs a booking's writes some
+    // hundredths of a millisecond, which the flush to the disk that follows hides.
     connection.pragma_update(None, "secure_delete", true)?;
     // A log that grew during an import gives its space back.
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;

@@ -7,7 +7,7 @@ use crate::clock::Moment;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::ids::HookId;
-use crate::jobs::LONGEST_WAIT;
+use crate::jobs::farthest;
 
 /// A hook that is told things, as the rounds need it.
 pub(super) struct Listener {
@@ -196,13 +196,8 @@ pub(super) fn revive(tx: &Tx<'_>, id: i64) -> Result<bool> {
     Ok(n_revived > 0)
 }
 
-/// A clock that was set back must put nothing off: what was written after now, or is due later than anything is put
-/// off, is due.
-fn farthest(tx: &Tx<'_>) -> Moment {
-    tx.now().plus_seconds(LONGEST_WAIT)
-}
-
-/// Hooks with a letter that is due; those that are switched off only where it is a test.
+/// Hooks with a letter that is due; those that are switched off only where it is a test. A clock that was set back must
+/// put nothing off: what was written after now, or is due later than anything is put off, is due.
 pub(super) fn due(tx: &Tx<'_>, test: &str) -> Result<Vec<HookId>> {
     let mut statement = tx.prepare_cached(
         "select id from hooks where exists (

@@ -19,8 +19,10 @@ const HOUR: i64 = 60 * MINUTE;
 /// be away for most of a day. After the last it is given up.
 pub const MOST_OF_A_DAY: [i64; 8] = [5, 30, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, 2 * HOUR, 6 * HOUR, 12 * HOUR];
 
-/// No try is put off for longer, in seconds: what is due later still was put off by a clock that has been set back.
-pub const LONGEST_WAIT: i64 = 12 * HOUR;
+/// No try is put off for longer than till then: what is due later still was put off by a clock that has been set back.
+pub fn farthest(tx: &Tx<'_>) -> Moment {
+    tx.now().plus_seconds(MOST_OF_A_DAY.into_iter().max().unwrap_or(0))
+}
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +144,7 @@ pub fn enqueue(tx: &Tx<'_>, kind: Kind, key: &str) -> Result<()> {
 /// # Errors
 /// Internal, where SQLite cannot.
 pub fn is_due(tx: &Tx<'_>, lane: Lane) -> Result<bool> {
-    store::is_due(tx, lane.kinds(), tx.now().plus_seconds(LONGEST_WAIT))
+    store::is_due(tx, lane.kinds(), farthest(tx))
 }
 
 /// Takes the oldest job that is due, or that a worker took and never finished.
@@ -151,7 +153,7 @@ pub fn is_due(tx: &Tx<'_>, lane: Lane) -> Result<bool> {
 /// Internal, where SQLite cannot.
 pub fn claim(tx: &Tx<'_>, lane: Lane) -> Result<Option<Job>> {
     let leased_until = tx.now().plus_seconds(LEASE_SECONDS);
-    Ok(store::claim(tx, lane.kinds(), leased_until, tx.now().plus_seconds(LONGEST_WAIT))?
+    Ok(store::claim(tx, lane.kinds(), leased_until, farthest(tx))?
         .and_then(|(id, kind, key, attempt)| Kind::from_name(&kind).map(|kind| Job { id, kind, key, attempt })))
 }
 

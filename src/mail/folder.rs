@@ -1,11 +1,11 @@
 //! Letters as files, for programs without a mail server: whoever runs Tandem passes them on. A file
 //! appears whole or not at all, and nobody but its owner may read it.
 
-use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::clock::Moment;
+use crate::db::files;
 
 /// Writes a letter down; the same letter again takes the place of the first.
 pub(super) fn lay_down(directory: &Path, id: i64, written_at: Moment, letter: &[u8]) -> io::Result<PathBuf> {
@@ -28,11 +28,7 @@ fn name(id: i64, written_at: Moment) -> String {
 }
 
 fn make(directory: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)?;
+    files::make_private(directory)?;
     // One that was there already may have been open to others.
     #[cfg(unix)]
     std::fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;

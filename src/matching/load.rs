@@ -1,10 +1,9 @@
 //! Reads everybody from the database into memory, and finds out whose vectors are still to be made: all of them, or
 //! anew because those that are there are of an earlier model. It writes nothing but jobs.
 
-use sha2::{Digest, Sha256};
-
 use super::embed::model_hash;
 use super::live::{Live, Loaded};
+use super::passages::text_hash;
 use super::store;
 use super::vectors::Tier;
 use crate::db::{Db, Tx};
@@ -55,14 +54,16 @@ pub(super) fn open(db: &Db, tier: Tier) -> Result<(Live, Survey)> {
 
 /// Reads everybody; of whom there are vectors of this model, those are taken.
 pub(super) fn read_anew(db: &Db, tier: Tier) -> Result<(Live, Survey)> {
-    read(db, tier, |tx| Ok(ours_first(store::other_models(tx, &model_hash())?)))
+    read(db, tier, |tx, _| Ok(ours_first(store::other_models(tx, &model_hash())?)))
 }
 
-fn read(db: &Db, tier: Tier, models: impl FnOnce(&Tx<'_>) -> Result<Vec<[u8; 32]>>) -> Result<(Live, Survey)> {
+fn read(db: &Db, tier: Tier, models: impl FnOnce(&Tx<'_>, bool) -> Result<Vec<[u8; 32]>>) -> Result<(Live, Survey)> {
     let ours = model_hash();
     let (mut live, mut survey) = db.read_here(|tx| {
-        let mut live = Live::new(tier, models(tx)?);
-        let mut survey = Survey { has_others: store::has_others(tx, &ours)?, ..Survey::default() };
+        // Where there are none every vector is looked at for it: once a start.
+        let has_others = store::has_others(tx, &ours)?;
+        let mut live = Live::new(tier, models(tx, has_others)?);
+        let mut survey = Survey { has_others, ..Survey::default() };
         live.seq = tx.last_change()?;
         mentors::for_each(tx, |mentor| {
             let loaded = loaded(tx, mentor, &live.models)?;
@@ -99,9 +100,9 @@ impl Survey {
 
 /// The models whose vectors are taken. Scores of one answer are worth comparing only where its vectors are of one
 /// model: so an earlier one stays in use until this one has everything, and once this one is in use, it stays.
-fn models(tx: &Tx<'_>) -> Result<Vec<[u8; 32]>> {
+fn models(tx: &Tx<'_>, has_others: bool) -> Result<Vec<[u8; 32]>> {
     let ours = model_hash();
-    if !store::has_others(tx, &ours)? {
+    if !has_others {
         return Ok(vec![ours]);
     }
     let others = store::other_models(tx, &ours)?;
@@ -158,9 +159,4 @@ pub(super) fn tags_lacking(tx: &Tx<'_>, mentor: &Mentor) -> Result<Vec<([u8; 32]
         }
     }
     Ok(lacking)
-}
-
-/// The SHA-256 of a text: half of the key its vector is stored under.
-pub(super) fn text_hash(text: &str) -> [u8; 32] {
-    Sha256::digest(text.as_bytes()).into()
 }

@@ -192,11 +192,6 @@ impl Matcher {
         live.roster.visible().iter().map(|mentor| live.roster.free_slots(mentor, now, until).len()).sum()
     }
 
-    /// How many visible mentors still lack their vectors.
-    pub fn n_waiting(&self) -> usize {
-        self.live().n_without_vectors()
-    }
-
     /// A visible mentor's card with the slots that are open until `until`.
     pub fn visible_card(&self, id: MentorId, until: Moment) -> Option<(Arc<Card>, Vec<Slot>)> {
         let live = self.live();

@@ -48,8 +48,13 @@ pub struct Passage {
 impl Passage {
     /// The SHA-256 of the text: half of the key its vector is stored under.
     pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.text.as_bytes()).into()
+        text_hash(&self.text)
     }
+}
+
+/// The SHA-256 of a text: half of the key its vector is stored under.
+pub fn text_hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
 }
 
 /// The texts of a profile: the whole first, then at most eight passages. Empty for an empty profile.

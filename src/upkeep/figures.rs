@@ -80,14 +80,15 @@ fn of_matching(matcher: &Matcher) -> Vec<Reading> {
         ],
         value: 1.0,
     };
+    let parts = matcher.parts();
     vec![
         build,
-        plain("tandem_mentors", "Mentors that can be found.", size(matcher.n_visible())),
-        plain("tandem_mentors_waiting", "Mentors whose vectors are still to be made.", size(matcher.n_waiting())),
+        plain("tandem_mentors", "Mentors that can be found.", size(parts.n_visible)),
+        plain("tandem_mentors_waiting", "Mentors whose vectors are still to be made.", size(parts.n_waiting)),
         plain(
             "tandem_passages_to_renew",
             "Passages whose vectors are of an earlier model and are being made anew.",
-            number(matcher.parts().renewal.map_or(0, |it| it.n_all - it.n_done)),
+            number(parts.renewal.map_or(0, |it| it.n_all - it.n_done)),
         ),
         plain("tandem_open_slots", "Times of the next two weeks that can be booked.", size(matcher.n_open_slots())),
         plain("tandem_vector_bytes", "Memory that vectors take.", size(matcher.vector_bytes())),

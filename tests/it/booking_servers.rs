@@ -1,12 +1,10 @@
 //! Booking through the program itself: two of it on one file, and one that is killed in the middle.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::sync::{Barrier, mpsc};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tandem::accounts::tokens::{self, Scope};
 use tandem::audit::Actor;
 use tandem::booking::slots;
@@ -18,6 +16,7 @@ use tandem::mail::Post;
 
 use crate::binary::Server;
 use crate::office::{Office, asker, half_hour, quick_directory, rounds};
+use crate::running::{Answer, send};
 use crate::test_app::TestApp;
 
 /// Mentees who book, and how many of them do so at the same time.
@@ -36,28 +35,17 @@ fn open_slots(db: &Db, (mentor, user): (MentorNo, UserId), round: u32) -> Vec<Sl
     opened.into_iter().map(|slot| slot.id).collect()
 }
 
-/// Asks for a seat; the answer as far as it came.
-fn ask(address: &str, token: &str, slot: SlotId) -> Option<String> {
+/// Asks for a seat; `None` where the whole answer did not come.
+fn ask(address: &str, token: &str, slot: SlotId) -> Option<Answer> {
     let body = json!({ "slotId": slot.to_string(), "notes": "About prices" }).to_string();
-    let mut stream = TcpStream::connect(address).ok()?;
-    let request = format!(
-        "POST /api/sessions HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    // A line that drops may still have brought all there was to say.
-    drop(stream.read_to_string(&mut answer));
-    (!answer.is_empty()).then_some(answer)
+    send(address, "POST", "/api/sessions", &[("Authorization", &format!("Bearer {token}"))], &body)
 }
 
 /// Asks for a seat that is free; the id of the session where the whole acknowledgement came.
 fn book(address: &str, token: &str, slot: SlotId) -> Option<String> {
     let answer = ask(address, token, slot)?;
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    let (_, body) = answer.split_once("\r\n\r\n")?;
-    let session: Value = serde_json::from_str(body).ok()?;
-    Some(session["id"].as_str()?.to_owned())
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    Some(answer.json()["id"].as_str()?.to_owned())
 }
 
 /// A token for each mentee.
@@ -73,7 +61,7 @@ fn tokens_of(office: &Office) -> Vec<String> {
 /// How many of a crowd got a seat, each asking the next of the servers; all others must hear that it is taken.
 fn rush(servers: &[Server], people: &[String], slot: SlotId) -> usize {
     let start = Barrier::new(people.len());
-    let answers: Vec<String> = std::thread::scope(|scope| {
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
         let crowd: Vec<_> = people
             .iter()
             .zip(servers.iter().cycle())
@@ -87,11 +75,9 @@ fn rush(servers: &[Server], people: &[String], slot: SlotId) -> usize {
             .collect();
         crowd.into_iter().map(|one| one.join().expect("it ends")).collect()
     });
-    let (won, lost): (Vec<String>, Vec<String>) =
-        answers.into_iter().partition(|answer| answer.starts_with("HTTP/1.1 201"));
+    let (won, lost): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|answer| answer.status == 201);
     for answer in lost {
-        let is_told = answer.starts_with("HTTP/1.1 409") && answer.contains("\"slot_taken\"");
-        assert!(is_told, "{answer}");
+        assert_eq!((answer.status, answer.code().as_str()), (409, "slot_taken"), "{}", answer.body);
     }
     won.len()
 }

@@ -2,6 +2,7 @@
 //! for another. Never shows a secret but the one that was just made.
 
 use maud::{Markup, html};
+use url::{Position, Url};
 
 use super::admin::head;
 use super::fields::{Choice, Errors, Form};
@@ -186,11 +187,9 @@ fn standing(hook: &HookView) -> Markup {
 /// Names a hook by the host that is told, so that the tabs of several can be told apart.
 #[must_use]
 pub fn title(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // What stands before an @ may be a password.
-    let host = host.rsplit('@').next().unwrap_or_default();
-    if host.is_empty() { "A webhook".to_owned() } else { format!("Webhook to {host}") }
+    // What stands before the host may be a password, and what comes after the port a secret.
+    let host = Url::parse(url).ok().map(|url| url[Position::BeforeHost..Position::AfterPort].to_owned());
+    host.filter(|host| !host.is_empty()).map_or_else(|| "A webhook".to_owned(), |host| format!("Webhook to {host}"))
 }
 
 /// Draws one hook's own page.
